@@ -1,0 +1,1 @@
+"""One file a subcommand, imported only when it is called."""

@@ -1,0 +1,360 @@
+"""What was seen and what is concluded from it: the data that flows from sources to reports.
+
+One module, so that sources, detectors and front ends agree on one vocabulary. Everything is frozen: a sample is
+never changed after it was taken, so a window can cross threads without a copy.
+
+Times named `at` are seconds of the session's monotonic clock; durations end in `_s` (seconds) or `_ms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+Severity = Literal["info", "warning", "critical"]
+Access = Literal["process", "stacks", "probe"]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+HEALTHY = "healthy"
+INCONCLUSIVE = "inconclusive"
+
+
+class Wait(StrEnum):
+    """What a thread is doing for the operating system, told from its state and its system call."""
+
+    RUNNING = "running"  # on a CPU or ready for one
+    GIL = "gil"  # futex inside the interpreter's own data
+    LOCK = "lock"  # another futex: a lock, condition, semaphore or join
+    SLEEP = "sleep"  # nanosleep and its kin
+    POLL = "poll"  # epoll, poll, select
+    IO = "io"  # any other system call: read, recv, accept, wait4, …
+    UNKNOWN = "unknown"  # no permission to look, or it changed while we looked
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a stack. `line` is 0 and `file` the library for a native frame."""
+
+    file: str
+    line: int
+    function: str
+    native: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSample:
+    """One thread as one look saw it.
+
+    Attributes:
+        thread_id: the kernel's thread id as seen from our PID namespace; 0 when it could not be told.
+        ident: `threading.get_ident()` inside the target; stable over the window.
+        frames: innermost first.
+        wait_address: the futex word's address while `wait` is LOCK or GIL, else 0. Equal addresses are one lock.
+    """
+
+    thread_id: int
+    ident: int
+    name: str
+    frames: tuple[Frame, ...]
+    holds_gil: bool = False
+    wait: Wait = Wait.UNKNOWN
+    wait_address: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StackSample:
+    """All threads at one moment. `took_s` is how long the look took, `pause_s` how long the target stood still."""
+
+    at: float
+    threads: tuple[ThreadSample, ...]
+    tool: Literal["py-spy", "pystack"] = "py-spy"
+    took_s: float = 0.0
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child process. `zombie` ones have exited and were not reaped. `age_s` counts from its start."""
+
+    pid: int
+    command: str
+    age_s: float
+    zombie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSample:
+    """The process as the operating system accounts for it at one moment (source: psutil).
+
+    Attributes:
+        cpu_s: user and system seconds of the whole process since its start.
+        thread_cpu_s: the same for each kernel thread id; empty on the samples that left threads out to save cost.
+        rss, uss: bytes; uss is None where it was not read.
+        descriptors: count by kind ("file", "socket", "pipe", "anon"); None without permission.
+        descriptor_names: count by target ("socket TCP LISTEN", a path, a peer), for the kinds that grow.
+        listening: whether a listening socket was seen.
+    """
+
+    at: float
+    cpu_s: float
+    rss: int
+    threads: int
+    thread_cpu_s: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+    uss: int | None = None
+    descriptors: Mapping[str, int] | None = None
+    descriptor_names: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    context_switches: tuple[int, int] = (0, 0)  # voluntary, involuntary
+    children: tuple[Child, ...] = ()
+    connections: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # count by TCP state
+    listening: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSample:
+    """What a burst of reads of the interpreter's collector state saw.
+
+    Attributes:
+        at: end of the burst.
+        span_s: seconds that the burst covers, from the end of the one before.
+        reads, collecting: how many reads there were, and how many of them found a collection under way.
+        collections: total per generation since the interpreter started; empty where they cannot be read.
+        collected: objects freed per generation since start; empty where they cannot be read.
+        longest_s: the longest run of consecutive reads that found one collection under way (a lower bound).
+        thresholds: as `gc.get_threshold()` gives them; empty where they cannot be read.
+        enabled: `gc.isenabled()`, None where it cannot be read.
+        tool: who read: our own reader or pystack's flag.
+    """
+
+    at: float
+    span_s: float
+    reads: int
+    collecting: int
+    collections: tuple[int, ...] = ()
+    collected: tuple[int, ...] = ()
+    longest_s: float = 0.0
+    thresholds: tuple[int, ...] = ()
+    enabled: bool | None = None
+    tool: Literal["memory", "pystack"] = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSample:
+    """The C function that a thread was in, from one look with native frames (it stops the target for `pause_s`)."""
+
+    at: float
+    thread_id: int
+    frames: tuple[Frame, ...]
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """What the source says about one line: its text, the enclosing function, and the `with` blocks around it.
+
+    Attributes:
+        text: the line, stripped.
+        qualname: qualified name of the enclosing function.
+        acquires: the expressions that the line's own statement acquires ("self.lock" in `with self.lock:` or
+            `self.lock.acquire()`), empty when it acquires nothing by its looks.
+        holds: (expression, line) of each enclosing `with` block that the line lies inside of, outermost first.
+        call: dotted name of the innermost call that the line makes ("re.match"), "" when there is none.
+    """
+
+    text: str
+    qualname: str = ""
+    acquires: tuple[str, ...] = ()
+    holds: tuple[tuple[str, int], ...] = ()
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The observed process. `command` is redacted already; `python` is "" when the version is not known."""
+
+    pid: int
+    started_at: str
+    command: tuple[str, ...]
+    python: str = ""
+    build: Literal["release", "debug", "free-threaded"] = "release"
+    root: Literal["host", "other"] = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Limitation:
+    """Something that could not be looked at, why, and the remedy."""
+
+    reference: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Everything that was seen of one process between two moments; what detectors read.
+
+    Attributes:
+        lines: what the source says about (file, line) of the frames that matter; missing where it was not readable.
+        ended: the target ended while it was observed.
+    """
+
+    target: Target
+    started_at: float
+    ended_at: float
+    stacks: tuple[StackSample, ...] = ()
+    process: tuple[ProcessSample, ...] = ()
+    collector: tuple[CollectorSample, ...] = ()
+    native: tuple[NativeSample, ...] = ()
+    lines: Mapping[tuple[str, int], LineFacts] = field(default_factory=lambda: MappingProxyType({}))
+    limitations: tuple[Limitation, ...] = ()
+    ended: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the window's start to its end."""
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the code. `role` says what it is to the story; "" for the culprit."""
+
+    file: str
+    line: int
+    function: str
+    thread: str | None = None
+    object: str | None = None
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One number with its bounds (95 %), the threshold that it is held against, its source and sample count."""
+
+    metric: str
+    value: float
+    unit: str
+    samples: int
+    source: str
+    low: float | None = None
+    high: float | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One thing to do. `risk` is what it may do to the running service."""
+
+    title: str
+    detail: str
+    command: str = ""
+    risk: Literal["none", "low", "high"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disease with its proof. `explanation`, `remedies` and `playbook` come from the catalogue.
+
+    Attributes:
+        confidence: 0 to 1, how sure it is that the verdict holds; `certain` findings end a diagnosis early.
+        score: 0 to 100; 25 at the info threshold, 75 at the warning threshold, towards 100 at four times.
+        suspected: the evidence fits but does not prove; the title says so.
+    """
+
+    verdict: str
+    severity: Severity
+    score: int
+    confidence: float
+    title: str
+    summary: str
+    culprit: Place | None
+    evidence: tuple[Evidence, ...]
+    places: tuple[Place, ...] = ()
+    suspected: bool = False
+    id: str = ""
+    explanation: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    related: tuple[str, ...] = ()
+    playbook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnoughEvidence:
+    """A detector's word that it could not tell, why, and what would let it."""
+
+    verdict: str
+    reason: str
+    hint: str = ""
+
+
+Outcome = Finding | NotEnoughEvidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A documented preference, kept beside its detector. `learnt_from` names the data or the peer behind it."""
+
+    metric: str
+    unit: str
+    warning: float | None
+    critical: float | None
+    learnt_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """How many samples each source took; `missed` counts the stack looks that failed or came too late."""
+
+    stacks: int = 0
+    missed: int = 0
+    process: int = 0
+    collector: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the observation cost. Percentages are of one core over the observation."""
+
+    target_pause_ms_max: float = 0.0
+    target_cpu_percent: float = 0.0
+    own_cpu_percent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How the target was looked at: when, for how long, with what access, at what cost, with what limits."""
+
+    started_at: str
+    duration_s: float
+    access: Access
+    samples: Samples
+    cost: Cost
+    attach_method: Literal["preloaded", "pep768", "ptrace", "none"] = "none"
+    rates_hz: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    limitations: tuple[Limitation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StackGroup:
+    """Threads that stood alike in the last stack sample: one entry of the report's appendix."""
+
+    threads: tuple[str, ...]
+    state: str
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one diagnosis of one process: `kdiag.report/v1`."""
+
+    target: Target
+    observation: Observation
+    verdict: str
+    severity: Severity | None
+    findings: tuple[Finding, ...]
+    undecided: tuple[NotEnoughEvidence, ...] = ()
+    vitals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    stacks: tuple[StackGroup, ...] = ()
+    children: tuple[Report, ...] = ()

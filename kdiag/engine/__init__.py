@@ -1,0 +1,1 @@
+"""The session: finds the target, runs the sources, asks the detectors, yields what happens."""

@@ -1,0 +1,1 @@
+"""Each module turns one view of the outside world into samples of `core.model`."""
