@@ -53,6 +53,9 @@ class ThreadSample:
         ident: `threading.get_ident()` inside the target; stable over the window.
         frames: innermost first.
         wait_address: the futex word's address while `wait` is LOCK or GIL, else 0. Equal addresses are one lock.
+        cpu_s: CPU seconds of the thread since its start (nanosecond resolution); None where it could not be read.
+        runs: how often the thread was put on a CPU since its start; unchanged between two samples means that it
+            did not run at all between them. None where it could not be read.
     """
 
     thread_id: int
@@ -62,6 +65,8 @@ class ThreadSample:
     holds_gil: bool = False
     wait: Wait = Wait.UNKNOWN
     wait_address: int = 0
+    cpu_s: float | None = None
+    runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,9 @@ class ProcessSample:
         rss, uss: bytes; uss is None where it was not read.
         descriptors: count by kind ("file", "socket", "pipe", "anon"); None without permission.
         descriptor_names: count by target ("socket TCP LISTEN", a path, a peer), for the kinds that grow.
+        descriptor_limit: RLIMIT_NOFILE's soft limit; None where it was not read.
         listening: whether a listening socket was seen.
+        backlog: connections that wait to be accepted, and accepted ones with bytes that nobody has read yet.
     """
 
     at: float
@@ -106,10 +113,12 @@ class ProcessSample:
     uss: int | None = None
     descriptors: Mapping[str, int] | None = None
     descriptor_names: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    descriptor_limit: int | None = None
     context_switches: tuple[int, int] = (0, 0)  # voluntary, involuntary
     children: tuple[Child, ...] = ()
     connections: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # count by TCP state
     listening: bool = False
+    backlog: int = 0
 
 
 @dataclass(frozen=True, slots=True)
