@@ -51,7 +51,8 @@ class ThreadSample:
     Attributes:
         thread_id: the kernel's thread id as seen from our PID namespace; 0 when it could not be told.
         ident: `threading.get_ident()` inside the target; stable over the window.
-        frames: innermost first.
+        frames: innermost first; empty where they are not known at this moment (a look at all stacks was too dear,
+            and the thread ran since the last one: frames are carried over only while `runs` stands still).
         wait_address: the futex word's address while `wait` is LOCK or GIL, else 0. Equal addresses are one lock.
         cpu_s: CPU seconds of the thread since its start (nanosecond resolution); None where it could not be read.
         runs: how often the thread was put on a CPU since its start; unchanged between two samples means that it
@@ -150,6 +151,30 @@ class CollectorSample:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfiledStack:
+    """One stack of the GIL's holder and how often it was seen. `thread_id` is as in `ThreadSample`."""
+
+    thread_id: int
+    thread: str
+    frames: tuple[Frame, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSample:
+    """The stacks of whoever held the GIL, counted over `span_s` (py-spy record, without a stop).
+
+    It costs a tenth of a look at all stacks, so it says what burns the CPU where all stacks are too dear to read.
+    `looks` is how often it looked; the looks that found nobody holding the GIL are in no stack.
+    """
+
+    at: float
+    span_s: float
+    looks: int
+    stacks: tuple[ProfiledStack, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NativeSample:
     """The C function that a thread was in, from one look with native frames (it stops the target for `pause_s`)."""
 
@@ -215,6 +240,7 @@ class Window:
     stacks: tuple[StackSample, ...] = ()
     process: tuple[ProcessSample, ...] = ()
     collector: tuple[CollectorSample, ...] = ()
+    profile: tuple[ProfileSample, ...] = ()
     native: tuple[NativeSample, ...] = ()
     lines: Mapping[tuple[str, int], LineFacts] = field(default_factory=lambda: MappingProxyType({}))
     limitations: tuple[Limitation, ...] = ()
