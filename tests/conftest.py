@@ -1,0 +1,23 @@
+"""What holds for every test: no target of its is left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.targets import kill, left_behind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_target_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a target process, or a child of one, alive."""
+    yield
+    remaining = left_behind()
+    if remaining:
+        commands = [" ".join(process.cmdline()) for process in remaining]
+        kill(remaining)
+        pytest.fail(f"left behind: {commands}")
