@@ -194,7 +194,7 @@ class LineFacts:
         acquires: the expressions that the line's own statement acquires ("self.lock" in `with self.lock:` or
             `self.lock.acquire()`), empty when it acquires nothing by its looks.
         holds: (expression, line) of each enclosing `with` block that the line lies inside of, outermost first.
-        call: dotted name of the innermost call that the line makes ("re.match"), "" when there is none.
+        call: name of the first call on the line, as written ("re.match"); "" when there is none.
     """
 
     text: str

@@ -1,0 +1,139 @@
+"""The stacks of all threads, looked at again and again without stopping the target.
+
+py-spy reads them; pystack reads them where py-spy cannot. Each look is paired with the kernel's view of the same
+threads. With very many threads a look at all stacks is too dear to repeat often, so in between only the kernel's
+view is read, and frames are carried over for those threads that provably did not run since.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kdiag.core.model import Frame, StackSample, ThreadSample
+from kdiag.machinery.clock import Clock
+from kdiag.sources.pace import Pace
+from kdiag.sources.pyspy import parse_dump
+from kdiag.sources.thread_states import ThreadState, read_states
+from kdiag.sources.tools import SourceError, run_py_spy
+
+if TYPE_CHECKING:
+    from kdiag.machinery.context import Context
+
+_DUMP_TIMEOUT_S = 20.0
+CARRY_PERIOD_S = 1.0  # looks dearer than this are thinned out, with the kernel's view in between
+
+
+@dataclass
+class StackSource:
+    """Looks at all threads of one process.
+
+    Attributes:
+        pid: the process, in our PID namespace.
+        interpreter: address ranges of the interpreter's own data, to tell the GIL from locks.
+        kernel_id: kernel thread id of a Python thread ident, 0 when unknown.
+        host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
+        pace: how often a look at all stacks may be had.
+    """
+
+    pid: int
+    interpreter: Sequence[tuple[int, int]]
+    kernel_id: Callable[[int], int]
+    host_id: Callable[[int], int]
+    pace: Pace
+    clock: Clock
+    _last: tuple[ThreadSample, ...] = field(default=(), init=False)
+    _last_at: float = field(default=float("-inf"), init=False)
+    _runs_before: Mapping[int, int | None] = field(default_factory=dict, init=False)
+
+    def period_s(self) -> float:
+        """Seconds to the next sample: the pace, or a carried-over sample sooner."""
+        return min(self.pace.period_s(), CARRY_PERIOD_S)
+
+    def sample(self, ctx: Context) -> StackSample:
+        """One sample: a look at all stacks where the pace allows it, else one that is carried over.
+
+        Raises:
+            SourceError: neither py-spy nor pystack could read the stacks.
+        """
+        if self.clock.now() - self._last_at < 0.9 * self.pace.period_s():
+            return self._carried()
+        return self._looked(ctx)
+
+    def _looked(self, ctx: Context) -> StackSample:
+        before = read_states(self.pid, self.interpreter)
+        started, cpu = self.clock.now(), _cpu_s()
+        try:
+            output = run_py_spy(
+                ["dump", "--nonblocking", "--json", "--full-filenames", "--pid", str(self.pid)],
+                ctx, timeout_s=_DUMP_TIMEOUT_S,
+            )  # fmt: skip
+            threads, tool = parse_dump(output, self.kernel_id), "py-spy"
+        except SourceError as error:
+            if error.reference in {"stopped", "permission-denied"} or not before:
+                raise
+            threads, tool = look_with_pystack(self.pid), "pystack"
+        took = self.clock.now() - started
+        self.pace.spent(took, _cpu_s() - cpu)
+        after = read_states(self.pid, self.interpreter)
+        threads = tuple(_with_state(replace(t, thread_id=self.host_id(t.thread_id)), after) for t in threads)
+        self._last, self._last_at = threads, self.clock.now()
+        self._runs_before = {thread_id: state.runs for thread_id, state in before.items()}
+        return StackSample(self.clock.now(), threads, tool="pystack" if tool == "pystack" else "py-spy", took_s=took)
+
+    def _carried(self) -> StackSample:
+        started = self.clock.now()
+        states = read_states(self.pid, self.interpreter)
+        threads = tuple(self._carry(thread, states[thread.thread_id]) for thread in self._last
+                        if thread.thread_id in states)  # fmt: skip
+        now = self.clock.now()
+        return StackSample(now, threads, took_s=now - started)
+
+    def _carry(self, thread: ThreadSample, state: ThreadState) -> ThreadSample:
+        still = state.runs is not None and state.runs == self._runs_before.get(thread.thread_id)
+        return _with_state(
+            replace(thread, frames=thread.frames if still else (), holds_gil=False), {thread.thread_id: state}
+        )
+
+
+def _with_state(thread: ThreadSample, states: Mapping[int, ThreadState]) -> ThreadSample:
+    state = states.get(thread.thread_id)
+    if state is None:
+        return thread
+    return replace(thread, wait=state.wait, wait_address=state.wait_address, cpu_s=state.cpu_s, runs=state.runs)
+
+
+def _cpu_s() -> float:
+    """CPU seconds so far of this thread and of all tools that ended (another source's may be among them)."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.thread_time() + children.ru_utime + children.ru_stime
+
+
+def look_with_pystack(pid: int) -> tuple[ThreadSample, ...]:
+    """The same look by pystack: slower, but it reads builds that py-spy does not know.
+
+    Raises:
+        SourceError: `pystack-failed`.
+    """
+    from pystack import engine  # noqa: PLC0415 - heavy, and needed only when py-spy fails
+
+    try:
+        threads = list(engine.get_process_threads(pid, stop_process=False))
+    except Exception as error:  # pystack raises RuntimeError and its own kinds alike
+        raise SourceError("pystack-failed", f"pystack could not read the target: {error}") from error
+    return tuple(
+        ThreadSample(
+            thread_id=thread.tid,
+            ident=thread.tid,
+            name=thread.name or f"Thread-{thread.tid}",
+            frames=tuple(
+                Frame(frame.code.filename, frame.code.location.lineno, frame.code.scope)
+                for frame in reversed(list(thread.frames))
+            ),
+            holds_gil=thread.holds_the_gil > 0,
+        )
+        for thread in threads
+    )
