@@ -382,7 +382,11 @@ class StackGroup:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of one diagnosis of one process: `kdiag.report/v1`."""
+    """The outcome of one diagnosis of one process: `kdiag.report/v1`.
+
+    Attributes:
+        lines: what the source says at (file, line), for the places and the stacks; the window's, as far as known.
+    """
 
     target: Target
     observation: Observation
@@ -393,3 +397,4 @@ class Report:
     vitals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     stacks: tuple[StackGroup, ...] = ()
     children: tuple[Report, ...] = ()
+    lines: Mapping[tuple[str, int], LineFacts] = field(default_factory=lambda: MappingProxyType({}))
