@@ -72,6 +72,17 @@ class ProcessFacts:
         return self.interpreter.build if self.interpreter else "release"
 
     @property
+    def label(self) -> str:
+        """A short name for messages: the program, and the script or module; other arguments may hold secrets."""
+        program = (self.command[0] if self.command else self.name).rpartition("/")[2] or self.name
+        arguments = self.command[1:]
+        if self.is_python and len(arguments) > 1 and arguments[0] == "-m":
+            return f"{program} -m {arguments[1]}"
+        if self.is_python and arguments and arguments[0].endswith(".py"):
+            return f"{program} {arguments[0].rpartition('/')[2]}"
+        return program
+
+    @property
     def same_pid_namespace(self) -> bool:
         """Whether its PID is the same to itself as to us."""
         return len(self.ns_pids) == 1
@@ -85,14 +96,25 @@ class ProcessFacts:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """The fields of `/proc/PID/stat` that we use."""
+
+    pid: int
+    name: str
+    state: str
+    parent: int
+    start_time_ticks: int
+
+
 def read_facts(pid: int) -> ProcessFacts:
     """Read all facts of a process.
 
     Raises:
         KdiagError: `no-such-process`.
     """
+    stat = read_stat(pid)
     try:
-        stat = parse_stat((PROC / str(pid) / "stat").read_text(errors="surrogateescape"))
         status = parse_status((PROC / str(pid) / "status").read_text(errors="surrogateescape"))
         command = _command((PROC / str(pid) / "cmdline").read_bytes())
     except OSError as error:
@@ -115,23 +137,24 @@ def read_facts(pid: int) -> ProcessFacts:
     )
 
 
+def read_stat(pid: int) -> Stat:
+    """Read the state and the start time of a process.
+
+    Raises:
+        KdiagError: `no-such-process`.
+    """
+    try:
+        return parse_stat((PROC / str(pid) / "stat").read_text(errors="surrogateescape"))
+    except OSError as error:
+        raise no_such_process(pid) from error
+
+
 def no_such_process(pid: int) -> KdiagError:
     """The error for a PID that names no process."""
     message = f"there is no process {pid}"
     return KdiagError(
         "no-such-process", message, cause="it has ended, or the PID is of another PID namespace", hint="kdiag ps"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """The fields of `/proc/PID/stat` that we use."""
-
-    pid: int
-    name: str
-    state: str
-    parent: int
-    start_time_ticks: int
 
 
 def parse_stat(text: str) -> Stat:
