@@ -1,0 +1,45 @@
+"""Contexts: who may stop what, until when, and what they carry; Go's `context` for threads and asyncio.
+
+- A context is immutable and safe from any thread; only the function that came with it can end it.
+- Ending a context ends all its descendants at once, for the same reason, and never its parent.
+- `err()` never changes once it is set; `done` is set by then, also where nobody has asked for it before.
+- An ended child is forgotten by its parent. A child that is never ended is kept: always call `cancel`.
+- `cancel` takes locks: call it from any thread and any callback, but not from a signal handler (see `from_signal`).
+- Every parent may be foreign: anything with a `done` event.
+"""
+
+from .bridges import SignalReceived, as_asyncio, from_signal
+from .errors import Cancelled, ContextError, DeadlineExceeded
+from .tree import (
+    CancelCauseFunc,
+    CancelFunc,
+    Context,
+    after_func,
+    background,
+    todo,
+    with_cancel,
+    with_cancel_cause,
+    with_deadline,
+    with_timeout,
+    with_value,
+)
+
+__all__ = [
+    "CancelCauseFunc",
+    "CancelFunc",
+    "Cancelled",
+    "Context",
+    "ContextError",
+    "DeadlineExceeded",
+    "SignalReceived",
+    "after_func",
+    "as_asyncio",
+    "background",
+    "from_signal",
+    "todo",
+    "with_cancel",
+    "with_cancel_cause",
+    "with_deadline",
+    "with_timeout",
+    "with_value",
+]

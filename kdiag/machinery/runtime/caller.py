@@ -1,0 +1,52 @@
+"""Where a call comes from, and log records that say so.
+
+Separate because a crash is attributed to the line that raised and an error to the line that reported it: both are
+another place than the one that writes the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+logger = logging.getLogger(__name__.rpartition(".")[0])
+
+
+class Caller(NamedTuple):
+    """A place in the code: `function` is the qualified name where the interpreter knows it (3.11 and later)."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.function})"
+
+
+UNKNOWN = Caller("(unknown file)", 0, "(unknown function)")
+
+
+def place(frame: FrameType | None, line: int | None = None) -> Caller:
+    """Return the place where `frame` is, or its line `line` where that is another one."""
+    if frame is None:
+        return UNKNOWN
+    code = frame.f_code
+    return Caller(code.co_filename, line or frame.f_lineno, getattr(code, "co_qualname", code.co_name))
+
+
+def get_caller() -> Caller:
+    """Return the place that called the function that asks."""
+    return place(sys._getframe(1).f_back)
+
+
+def log_at(where: Caller, message: str) -> None:
+    """Log `message` as an error of the place `where`."""
+    if logger.isEnabledFor(logging.ERROR):
+        record = logger.makeRecord(
+            logger.name, logging.ERROR, where.file, where.line, message, (), None, func=where.function
+        )
+        logger.handle(record)
