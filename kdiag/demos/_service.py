@@ -24,7 +24,7 @@ def begin(story: str) -> None:
     trace it, which yama's ptrace_scope=1 otherwise allows to parents only.
     """
     parser = argparse.ArgumentParser(description=story, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--for", dest="seconds", type=_positive, default=300.0, help="end after SECONDS (default 300)")
+    parser.add_argument("--for", dest="seconds", type=_seconds, default=300.0, help="end after SECONDS (default 300)")
     seconds = parser.parse_args().seconds
     print(f"{story.splitlines()[0]} PID {os.getpid()}, ends in {seconds:g} s.", file=sys.stderr, flush=True)
 
@@ -41,8 +41,11 @@ def ready(port: int | None = None) -> None:
     print(json.dumps({"ready": True, "pid": os.getpid(), "port": port}), flush=True)
 
 
-def _positive(text: str) -> float:
-    seconds = float(text)
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds <= 86_400:
         raise argparse.ArgumentTypeError("must be more than 0 and at most 86400 seconds")
     return seconds

@@ -117,7 +117,13 @@ def start_target(
         inside = Path("/") / root.relative_to(interpreter.root)
         process = subprocess.Popen(
             [*interpreter.argv_prefix, *(part.format(root=inside) for part in command), *map(str, arguments)],
-            env={**_environment(), "PYTHONPATH": str(inside), MARK: mark, **(env or {})},
+            env={
+                **_environment(),
+                "PYTHONPATH": str(inside),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                MARK: mark,
+                **(env or {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -129,6 +135,8 @@ def start_target(
         reader = _Lines(process.stdout)
         facts = reader.wait_for("ready", timeout)
         if facts is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)  # its stdout may end a moment before itself
             stderr.seek(0)
             state = "is silent" if process.poll() is None else f"ended with {process.returncode}"
             msg = f"{source.name} on {interpreter.name} {state}; its stderr:\n{stderr.read()}"

@@ -1,63 +1,44 @@
-"""Sick: gc-pressure. Builds reference cycles faster than the collector likes, so that it works most of the time.
+"""Sick: gc-pressure. Orders and their lines know each other, so only the collector can free them.
 
-To blame: the line that allocates the nodes of the cycles. Every second the program prints the truth about itself, from
-`gc.callbacks`: cumulative seconds in the collector, of the wall clock and of CPU time.
+To blame: the lines that allocate the lists of the cycles. Prints the truth about the collector every second.
 """
 
 from __future__ import annotations
 
-import gc
-import time
+import sys
 
-from tests.targets._ready import ready, say
+from tests.targets._ready import ready
+from tests.targets._truth_log import CollectorTruth
 
-
-class Node:
-    """A part of an order; parent and child know each other, which makes a cycle."""
-
-    def __init__(self, parent: Node | None) -> None:
-        self.parent = parent
-        self.children: list[Node] = []
-        if parent is not None:
-            parent.children.append(self)
+RECENT = 5_000
+LINES = 20
 
 
-class Truth:
-    """The collector's own account of its time."""
+class Order:
+    """An order that lists its lines; each line holds its order and its own, as yet empty, list of changes."""
 
     def __init__(self) -> None:
-        self.in_collector_s = 0.0
-        self.collections = 0
-        self._began = 0.0
-        gc.callbacks.append(self._note)
+        self.lines: list[object] = []
 
-    def _note(self, phase: str, _info: dict[str, int]) -> None:
-        if phase == "start":
-            self._began = time.perf_counter()
-        else:
-            self.in_collector_s += time.perf_counter() - self._began
-            self.collections += 1
-
-
-def handle_order() -> None:
-    order = Node(None)
-    for _ in range(20):
-        Node(order)  # CULPRIT
+    def fill(self) -> None:
+        for _ in range(LINES):
+            self.lines.append([self, [], []])  # CULPRIT
 
 
 def main() -> None:
-    truth = Truth()
-    catalogue = [Node(None) for _ in range(150_000)]  # what every full collection has to walk
-    began, due = time.perf_counter(), 0.0
-    ready(catalogue=len(catalogue))
+    keep = int(sys.argv[1]) if len(sys.argv) > 1 else RECENT
+    truth = CollectorTruth()
+    recent: list[Order | None] = [None] * keep
+    taken = 0
     while True:
-        handle_order()
-        wall = time.perf_counter() - began
-        if wall >= due:
-            due = wall + 1.0
-            say(
-                at=time.time(), gc_s=truth.in_collector_s, wall_s=wall, cpu_s=time.process_time(), gcs=truth.collections
-            )
+        order = Order()
+        order.fill()
+        recent[taken % keep] = order
+        taken += 1
+        if taken == keep:
+            ready()
+        if taken >= keep and taken % 20 == 0:
+            truth.report()
 
 
 if __name__ == "__main__":

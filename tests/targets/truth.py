@@ -1,0 +1,159 @@
+"""The truth table of verdicts: which target, started how, must be diagnosed as what.
+
+Separate from the targets and free of test code, so that tests, benchmarks and people read one list.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEALTHY = "healthy"
+CULPRIT = re.compile(r"#\s*CULPRIT\b")
+
+
+class Load(NamedTuple):
+    """Requests that a case needs: `clients` ask for `path`, each `pause_s` after its last answer.
+
+    `until` is the key of the target's JSON line that says that the load has done its work; "" when there is none.
+    """
+
+    path: str
+    clients: int
+    pause_s: float = 0.05
+    until: str = ""
+
+
+class Case(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        name: unique; the test's id.
+        script: the target's name in this folder.
+        arguments: its command line.
+        verdict: what the report's verdict must be; "healthy" means no finding at or above warning.
+        severity_at_least: of the finding; "" for healthy ones.
+        culprit: whether a line marked `# CULPRIT` must be named, seen from outside.
+        needs: the modules beyond the standard library that it imports.
+        load: the traffic that makes (or must not make) it sick.
+        notes: what a test may have to know.
+    """
+
+    name: str
+    script: str
+    verdict: str
+    severity_at_least: Literal["", "info", "warning", "critical"] = "warning"
+    arguments: tuple[str, ...] = ()
+    culprit: bool = True
+    needs: tuple[str, ...] = ()
+    load: Load | None = None
+    notes: str = ""
+
+
+def culprit_lines(script: Path) -> frozenset[int]:
+    """The numbers of the lines that a diagnosis of this target may blame."""
+    text = script.read_text(encoding="utf-8")
+    return frozenset(number for number, line in enumerate(text.splitlines(), 1) if CULPRIT.search(line))
+
+
+def _healthy(
+    name: str,
+    script: str,
+    *arguments: str,
+    needs: tuple[str, ...] = (),
+    load: Load | None = None,
+    notes: str = "",
+) -> Case:
+    return Case(name, script, HEALTHY, "", arguments, culprit=False, needs=needs, load=load, notes=notes)
+
+
+STARLETTE = ("starlette", "uvicorn", "anyio")
+WAITRESS = ("flask", "waitress")
+
+SICK = (
+    Case("gc-pressure", "gc_pressure", "gc-pressure", notes="prints gc_s and wall_s: the true share"),
+    Case("gc-explicit", "gc_explicit", "gc-pressure", notes="prints gc_s and wall_s: the true share"),
+    Case("pool-futures", "pool_saturated", "pool-exhaustion"),
+    Case("pool-futures-event", "pool_saturated", "pool-exhaustion", arguments=("event",)),
+    Case("pool-nested", "pool_nested", "pool-exhaustion"),
+    Case("pool-mp", "threadpool_mp", "pool-exhaustion"),
+    Case("pool-asyncio", "asyncio_default_executor", "pool-exhaustion"),
+    Case(
+        "pool-starlette",
+        "starlette_limiter",
+        "pool-exhaustion",
+        needs=STARLETTE,
+        load=Load("/stuck", clients=48, until="saturated"),
+    ),
+    Case(
+        "pool-starlette-small",
+        "starlette_limiter",
+        "pool-exhaustion",
+        arguments=("4",),
+        needs=STARLETTE,
+        load=Load("/stuck", clients=8, until="saturated"),
+    ),
+    Case(
+        "pool-gunicorn",
+        "gunicorn_gthread",
+        "pool-exhaustion",
+        needs=("gunicorn",),
+        load=Load("/stuck", clients=10, until="saturated"),
+    ),
+    Case(
+        "pool-waitress",
+        "flask_waitress",
+        "pool-exhaustion",
+        needs=WAITRESS,
+        load=Load("/stuck", clients=10, until="saturated"),
+    ),
+    Case("pool-apscheduler", "apscheduler_worker", "pool-exhaustion", needs=("apscheduler",)),
+    Case("deadlock-two-locks", "deadlock_two_locks", "deadlock"),
+    Case("deadlock-same-line", "deadlock_same_line", "deadlock", notes="RLocks; only identity tells them apart"),
+    Case("deadlock-self", "deadlock_self", "deadlock"),
+    Case("lock-contention", "lock_contention", "lock-contention"),
+    Case("lock-contention-cpu", "lock_contention", "lock-contention", arguments=("cpu",)),
+    Case("loop-sleep", "loop_blocked_sleep", "event-loop-blocked"),
+    Case("loop-cpu", "loop_blocked_cpu", "event-loop-blocked", notes="cpu-hot-loop may be related"),
+    Case("gil-contention", "gil_contention", "gil-contention"),
+    Case("hot-loop", "hot_loop", "cpu-hot-loop"),
+    Case("hot-c-call", "hot_c_call", "cpu-hot-loop", "critical", notes="the GIL is never released"),
+    Case("memory-leak", "memory_leak", "memory-leak", culprit=False, notes="5 MB/s for two minutes"),
+    Case("fd-leak-files", "fd_leak", "fd-leak", culprit=False, notes="20/s for 40 s"),
+    Case("fd-leak-sockets", "fd_leak", "fd-leak", arguments=("sockets",), culprit=False, notes="20/s for 40 s"),
+    Case("thread-leak", "thread_leak", "thread-leak", culprit=False, notes="10/s for a minute"),
+    Case("zombie-children", "zombie_children", "zombie-children", culprit=False),
+)
+
+LOOK_ALIKES = (
+    _healthy("idle-futures", "pool_idle"),
+    _healthy("idle-mp", "pool_idle", "mp"),
+    _healthy("idle-starlette", "starlette_limiter", "4", needs=STARLETTE),
+    _healthy("idle-gunicorn", "gunicorn_gthread", needs=("gunicorn",)),
+    _healthy("idle-waitress", "flask_waitress", needs=WAITRESS),
+    _healthy("idle-apscheduler", "apscheduler_worker", "idle", needs=("apscheduler",)),
+    _healthy("draining-futures", "pool_draining"),
+    _healthy("busy-futures", "pool_busy"),
+    _healthy("busy-starlette", "starlette_limiter", "4", needs=STARLETTE, load=Load("/fast", clients=4, pause_s=0.001)),
+    _healthy("busy-gunicorn", "gunicorn_gthread", needs=("gunicorn",), load=Load("/fast", clients=4, pause_s=0.001)),
+    _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=Load("/fast", clients=4, pause_s=0.001)),
+    _healthy("consumers", "pool_consumers", notes="all workers taken for ever, by design; nothing queued"),
+    _healthy("cpu-batch", "cpu_batch", notes="cpu-hot-loop at info is right"),
+    _healthy("allocation", "allocation", notes="cpu-hot-loop at info is right"),
+    _healthy("accept", "waiting_service"),
+    _healthy("epoll", "waiting_service", "poll"),
+    _healthy("asyncio-idle", "asyncio_app"),
+    _healthy("asyncio-busy", "asyncio_app", "busy"),
+    _healthy("idle-threads", "idle_threads", "200"),
+    _healthy("main-joins", "main_waits"),
+    _healthy("main-waits", "main_waits", "event"),
+    _healthy("cache-fills", "cache_fills", notes="grows 40 MB in the first two seconds, then stays"),
+    _healthy("forks-and-reaps", "forks_and_reaps"),
+    _healthy("producer-consumer", "producer_consumer"),
+    _healthy("slow-io-lock", "slow_io_lock"),
+)
+
+CASES: tuple[Case, ...] = SICK + LOOK_ALIKES
