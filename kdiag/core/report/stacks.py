@@ -1,0 +1,143 @@
+"""All threads of one look, alike ones together: what `goroutine?debug=2` is to Go.
+
+It is separate from the report because `kdiag stacks` shows it on its own, and a report carries it as its appendix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from kdiag.core.model import Frame, LineFacts, StackGroup, StackSample, ThreadSample, Wait
+from kdiag.core.report.layout import clean, join_or_break, wrap
+from kdiag.core.report.style import PLAIN, Style
+
+Lines = Mapping[tuple[str, int], LineFacts]
+NO_LINES: Lines = MappingProxyType({})
+
+_STATES: Mapping[Wait, str] = MappingProxyType(
+    {
+        Wait.RUNNING: "running",
+        Wait.GIL: "waiting for the GIL",
+        Wait.LOCK: "waiting for a lock",
+        Wait.SLEEP: "sleeping",
+        Wait.POLL: "waiting for events",
+        Wait.IO: "waiting for I/O",
+        Wait.UNKNOWN: "state not seen",
+    }
+)
+_NAMES_SHOWN = 8
+
+
+def state(thread: ThreadSample) -> str:
+    """What the thread was doing, in words."""
+    if not thread.holds_gil:
+        return _STATES[thread.wait]
+    return "running, holds the GIL" if thread.wait is Wait.RUNNING else "holds the GIL"
+
+
+def groups(sample: StackSample) -> tuple[StackGroup, ...]:
+    """The threads of the sample, those with the same frames and state together.
+
+    Whoever holds the GIL comes first, then who runs or wants to run, then the largest groups.
+    """
+    alike: dict[tuple[tuple[Frame, ...], str], list[ThreadSample]] = {}
+    for thread in sample.threads:
+        alike.setdefault((thread.frames, state(thread)), []).append(thread)
+    ordered = sorted(alike.items(), key=lambda item: (_urgency(item[1][0]), -len(item[1])))
+    return tuple(
+        StackGroup(tuple(_name(thread) for thread in threads), words, frames) for (frames, words), threads in ordered
+    )
+
+
+def _urgency(thread: ThreadSample) -> int:
+    if thread.holds_gil:
+        return 0
+    return {Wait.RUNNING: 1, Wait.GIL: 2}.get(thread.wait, 3)
+
+
+def _name(thread: ThreadSample) -> str:
+    return thread.name or f"thread {thread.thread_id or thread.ident}"
+
+
+def render(
+    sample: StackSample,
+    lines: Lines = NO_LINES,
+    style: Style = PLAIN,
+    width: int = 80,
+    *,
+    collecting: bool | None = None,
+) -> Iterator[str]:
+    """The sample as text; `collecting` is whether a garbage collection was under way, None where nobody looked."""
+    threads = len(sample.threads)
+    holder = next((_name(thread) for thread in sample.threads if thread.holds_gil), None)
+    facts = [
+        f"{threads} thread{'' if threads == 1 else 's'}",
+        f"GIL held by {holder}" if holder else "nobody held the GIL",
+        {True: "a garbage collection was under way", False: "no garbage collection", None: ""}[collecting],
+    ]
+    for line in wrap("; ".join(fact for fact in facts if fact), width):
+        yield style.paint("quiet", line)
+    for group in groups(sample):
+        yield ""
+        yield from group_lines(group, lines, style, width)
+
+
+def group_lines(group: StackGroup, lines: Lines, style: Style, width: int, indent: str = "") -> Iterator[str]:
+    """One group: who, in what state, and the frames with their source, innermost first."""
+    for line in wrap(f"{_who(group.threads)} [{group.state}]", width, indent, indent + "  "):
+        yield style.paint("strong", line)
+    inner = indent + "  "
+    if not group.frames:
+        yield style.paint("quiet", f"{inner}(no Python frames)")
+    for frame in group.frames:
+        yield from join_or_break((place(frame.file, frame.line), frame.function), width, inner)
+        facts = lines.get((frame.file, frame.line))
+        if facts and facts.text:
+            for line in wrap(facts.text, width, inner + "    "):
+                yield style.paint("quiet", line)
+
+
+def _who(threads: tuple[str, ...]) -> str:
+    names = ", ".join(clean(name) for name in threads[:_NAMES_SHOWN])
+    hidden = len(threads) - _NAMES_SHOWN
+    rest = f" and {hidden} more" if hidden > 0 else ""
+    return f"{len(threads)} thread{'' if len(threads) == 1 else 's'}: {names}{rest}"
+
+
+def place(file: str, line: int) -> str:
+    """`file:line` as editors take it; the file alone where the line is not known (native frames)."""
+    return f"{file}:{line}" if line else file
+
+
+def to_json(sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | None = None) -> dict[str, Any]:
+    """The sample as plain data; groups are those of `kdiag.report/v1`'s appendix."""
+    return {
+        "schema": "kdiag.stacks/v1",
+        "tool": sample.tool,
+        "took_ms": round(sample.took_s * 1000, 3),
+        "target_pause_ms": round(sample.pause_s * 1000, 3),
+        "threads": len(sample.threads),
+        "gil_holder": next((_name(thread) for thread in sample.threads if thread.holds_gil), None),
+        "collecting": collecting,
+        "stacks": [group_json(group, lines) for group in groups(sample)],
+    }
+
+
+def group_json(group: StackGroup, lines: Lines) -> dict[str, Any]:
+    """One group as plain data; `source` is null where the line could not be read."""
+    return {
+        "threads": list(group.threads),
+        "state": group.state,
+        "frames": [
+            {
+                "file": frame.file,
+                "line": frame.line,
+                "function": frame.function,
+                "native": frame.native,
+                "source": facts.text if (facts := lines.get((frame.file, frame.line))) else None,
+            }
+            for frame in group.frames
+        ],
+    }
