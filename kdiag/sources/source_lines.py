@@ -84,7 +84,7 @@ def _case_line(node: ast.AST) -> int:
 def _last_line(node: ast.AST) -> int:
     if isinstance(node, ast.match_case):
         return _last_line(node.body[-1])
-    return getattr(node, "end_lineno", None) or 0
+    return int(getattr(node, "end_lineno", None) or 0)
 
 
 def _qualname(path: list[ast.AST]) -> str:

@@ -1,0 +1,59 @@
+"""`kdiag diagnose`: observe a process, say what is wrong, exit with a code that scripts can rely on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kdiag.cli import diagnostics, exit_codes, output, reports
+from kdiag.cli.parameters import Duration, children_option, fail_options, output_option, target_options
+from kdiag.engine.diagnosis import diagnosis
+from kdiag.engine.targets import find_pid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kdiag.core.model import Severity
+
+_EPILOG = """\b
+Examples:
+  kdiag diagnose 1234
+  kdiag diagnose --name 'gunicorn.*shop' --children
+  kdiag diagnose --port 8000 --for 30s --full
+  kdiag diagnose 1234 --format json --output report.json --fail-on critical
+"""
+
+
+@click.command("diagnose", epilog=_EPILOG)
+@target_options
+@click.option(
+    "--for", "window_s", type=Duration(), default="10s", show_default=True,
+    help="Observe at most this long; it ends earlier when every verdict is certain.",
+)  # fmt: skip
+@click.option("--full", is_flag=True, help="Use the whole time, even when every verdict is certain before.")
+@children_option
+@click.option(
+    "-f", "--format", "form", type=click.Choice(reports.FORMATS), default="text", show_default=True,
+    help="What the report is written as.",
+)  # fmt: skip
+@fail_options
+@output_option
+def command(
+    pid: int | None, name: str | None, port: int | None, window_s: float, full: bool, children: bool, form: str,
+    fail_on: Severity | None, min_confidence: float, output_file: Path | None,
+) -> int:  # fmt: skip
+    """Say what is wrong with a running Python process, where, how it is known, and what to do.
+
+    PID is the process to observe. Nothing in it is changed, and it is never stopped.
+    """
+    output.check_writable(output_file)
+    target = diagnosis(find_pid(pid, name, port), window_s=window_s, full=full, children=children)
+    for problem in target.problems:
+        diagnostics.warning(problem.message, problem.hint)
+    with diagnostics.progress(f"Observing {target.title} for up to {window_s:g} s") as show:
+        finished = target.run(show)
+    output.write(reports.render(finished.report, form, output_file), output_file)
+    if finished.interrupted:
+        return exit_codes.INTERRUPTED
+    return exit_codes.of_report(finished.report, fail_on, min_confidence)

@@ -1,0 +1,34 @@
+"""What the process exits with: a contract that CI and scripts rely on, mapped in this one place."""
+
+from __future__ import annotations
+
+from kdiag.core.model import HEALTHY, INCONCLUSIVE, SEVERITIES, Report, Severity
+
+HEALTHY_EXIT = 0  # nothing at or above --fail-on
+FINDINGS = 1
+USAGE = 2
+CANNOT_OBSERVE = 3
+INCONCLUSIVE_EXIT = 4
+INTERNAL = 70
+INTERRUPTED = 130
+
+
+def of_report(report: Report, fail_on: Severity | None, min_confidence: float) -> int:
+    """Exit code of a report; `fail_on` None means that findings never fail.
+
+    A finding counts when it is at least as severe as `fail_on` and at least as sure as `min_confidence`.
+    """
+    everyone = [report, *report.children]
+    if fail_on is not None and any(_fails(one, fail_on, min_confidence) for one in everyone):
+        return FINDINGS
+    if any(one.verdict == INCONCLUSIVE for one in everyone):
+        return INCONCLUSIVE_EXIT
+    return HEALTHY_EXIT
+
+
+def _fails(report: Report, fail_on: Severity, min_confidence: float) -> bool:
+    floor = SEVERITIES.index(fail_on)
+    return report.verdict != HEALTHY and any(
+        SEVERITIES.index(finding.severity) >= floor and finding.confidence >= min_confidence
+        for finding in report.findings
+    )

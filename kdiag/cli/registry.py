@@ -1,0 +1,76 @@
+"""Which subcommands there are: name, summary, module. A module is imported only when its command is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One subcommand: its summary for `--help`, and where its `command` lives."""
+
+    summary: str
+    module: str
+
+
+COMMANDS = {
+    "diagnose": Entry("Say what is wrong with a running Python process, and what to do.", "diagnose"),
+    "ps": Entry("List the Python processes of this machine.", "ps"),
+    "stacks": Entry("Show what every thread is doing, alike stacks grouped.", "stacks"),
+    "profile": Entry("Record where a process spends its time.", "profile"),
+    "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),
+    "doctor": Entry("Say what this machine lets kdiag see, and how to get more.", "doctor"),
+    "demo": Entry("Start a small sick service and watch kdiag diagnose it.", "demo"),
+    "schema": Entry("Print the JSON Schema of the report.", "schema"),
+    "completion": Entry("Print the shell completion script.", "completion"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the registry: the main job first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = importlib.import_module(f"kdiag.cli.commands.{entry.module}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not an input
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by their summaries, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was meant.
+
+        Raises:
+            click.UsageError: there is no such command.
+        """
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            raise click.UsageError(f"There is no command {name!r}.{_meant(name, args[1:])}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _meant(name: str, rest: Sequence[str]) -> str:
+    if name.isdigit():
+        return f" To diagnose process {name}: kdiag diagnose {' '.join([name, *rest])}"
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f" Did you mean: kdiag {close[0]}" if close else ""

@@ -1,0 +1,27 @@
+"""A report in each of the formats that it can be asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdiag.cli import output
+from kdiag.core.report import json_, markdown, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kdiag.core.model import Report
+
+FORMATS = ("text", "json", "markdown")
+
+
+def render(report: Report, form: str, file: Path | None) -> Iterator[str]:
+    """The report's lines; text is painted and wrapped for where it goes."""
+    match form:
+        case "json":
+            return json_.render(report)
+        case "markdown":
+            return markdown.render(report)
+        case _:
+            return text.render(report, output.style(file), output.width())

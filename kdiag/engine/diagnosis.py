@@ -1,0 +1,103 @@
+"""The main job as one object for the front ends: open the target, run the observation, hand out the report."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kdiag.attach.preflight import preflight
+from kdiag.attach.process import ProcessFacts, python_descendants
+from kdiag.core.model import Limitation
+from kdiag.engine.observe import Finished, Progress, observe
+from kdiag.engine.session import Session, limitation_of
+from kdiag.errors import KdiagError
+from kdiag.machinery.clock import REAL
+from kdiag.machinery.context import from_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A diagnosis that is ready to run.
+
+    Attributes:
+        title: the target in a few words.
+        problems: what cannot be looked at, known before the observation.
+    """
+
+    sessions: tuple[Session, ...]
+    title: str
+    problems: tuple[Limitation, ...]
+    window_s: float
+    full: bool
+
+    def run(self, show: Callable[[float, float, str], None]) -> Finished:
+        """Observe until it is settled, the time is over, or somebody interrupts; then conclude.
+
+        Args:
+            show: called several times a second with seconds done, seconds in all, and what was seen.
+        """
+        context, restore = from_signal(signal.SIGINT, signal.SIGTERM)
+        try:
+            for event in observe(self.sessions, context, window_s=self.window_s, full=self.full, clock=REAL):
+                if isinstance(event, Progress):
+                    show(event.elapsed_s, event.total_s, event.seen)
+                else:
+                    return event
+        finally:
+            restore()
+        raise AssertionError("an observation ends with its report")
+
+
+def diagnosis(pid: int, *, window_s: float, full: bool, children: bool) -> Diagnosis:
+    """Open a process, and with `children` the Python processes below it.
+
+    A process whose stacks may not be read is observed by what needs no permission; `problems` says so.
+
+    Raises:
+        KdiagError: it cannot be observed; the error says why and what to do.
+    """
+    facts, denied = _open(pid)
+    opened = [(facts, denied)]
+    if children:
+        opened += _open_below(pid)
+    rng = random.Random()  # noqa: S311 - jitter
+    sessions = tuple(Session(facts, denied, window_s, REAL, rng) for facts, denied in opened)
+    problems = tuple(dict.fromkeys(limitation_of(denied) for _, denied in opened if denied is not None))
+    return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full)
+
+
+def _open(pid: int) -> tuple[ProcessFacts, KdiagError | None]:
+    facts = preflight(pid, "process")
+    if facts.state == "T":
+        raise KdiagError(
+            "process-stopped", f"process {pid} is stopped (SIGSTOP): it does nothing that could be diagnosed",
+            cause="somebody sent it SIGSTOP or SIGTSTP, or a debugger left it so",
+            hint=f"kill -CONT {pid}  (or see where it stands: kdiag stacks {pid})",
+        )  # fmt: skip
+    try:
+        return preflight(pid, "stacks"), None
+    except KdiagError as error:
+        if error.reference != "permission-denied":
+            raise
+        return facts, error
+
+
+def _open_below(pid: int) -> list[tuple[ProcessFacts, KdiagError | None]]:
+    """All Python processes below one that can be observed; those that end or stop meanwhile are left out."""
+    opened = []
+    for below in python_descendants(pid):
+        with contextlib.suppress(KdiagError):
+            opened.append(_open(below.pid))
+    return opened
+
+
+def _title(facts: ProcessFacts, below: int) -> str:
+    version = ".".join(map(str, facts.version)) or "unknown version"
+    others = f" and {below} below it" if below else ""
+    return f"process {facts.pid} (Python {version}){others}"

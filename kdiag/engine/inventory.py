@@ -1,0 +1,70 @@
+"""The Python processes of this machine as rows of a list: for `kdiag ps` and for pickers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kdiag.attach.permissions import access_level
+from kdiag.core.model import Access
+from kdiag.core.redact import redact_command
+from kdiag.core.report.quantity import quantity
+from kdiag.sources.processes import ProcessRow, python_processes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One process: what psutil says of it, and how deep it may be looked into."""
+
+    process: ProcessRow
+    access: Access
+    uptime_s: float
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line, redacted."""
+        return redact_command(self.process.facts.command)
+
+    @property
+    def python(self) -> str:
+        """The version as far as it is known, with the build where it is a special one."""
+        facts = self.process.facts
+        version = ".".join(map(str, facts.version)) or "?"
+        return version if facts.build == "release" else f"{version} {facts.build}"
+
+    def cells(self) -> tuple[str, ...]:
+        """PID, Python, uptime, CPU, RSS, threads, access, command."""
+        row = self.process
+        return (
+            str(row.facts.pid), self.python, _uptime(self.uptime_s), f"{row.cpu_percent:.1f}", quantity(row.rss, "bytes"),
+            str(row.threads), self.access, " ".join(self.command),
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as plain data; uptime in seconds, RSS in bytes, CPU in percent of one core since the start."""
+        row = self.process
+        return {
+            "pid": row.facts.pid, "parent": row.facts.parent, "python": ".".join(map(str, row.facts.version)),
+            "build": row.facts.build, "root": row.facts.root, "uptime_s": round(self.uptime_s, 1),
+            "cpu_percent": round(row.cpu_percent, 1), "rss_bytes": row.rss, "threads": row.threads,
+            "access": self.access, "command": list(self.command),
+        }  # fmt: skip
+
+
+def inventory() -> list[Row]:
+    """All Python processes but kdiag itself, by PID."""
+    now = datetime.now(UTC).timestamp()
+    return [Row(row, access_level(row.facts.pid), max(now - row.started_at, 0.0)) for row in python_processes()]
+
+
+def _uptime(seconds: float) -> str:
+    """Two units at the most: "3d 4h", "2h 5m", "41s"."""
+    parts: list[str] = []
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count or parts:
+            parts.append(f"{int(count)}{unit}")
+        if len(parts) == 2:
+            break
+    return " ".join(parts) or "0s"

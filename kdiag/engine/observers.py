@@ -1,0 +1,90 @@
+"""Decides which sources look at a target, how often, and at what budget.
+
+It is separate from the session so that the budgets stand in one place.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kdiag.attach.interpreter import interpreter_ranges
+from kdiag.attach.memory import TargetMemory
+from kdiag.core.model import Limitation
+from kdiag.errors import KdiagError
+from kdiag.sources.collector import CollectorSource
+from kdiag.sources.kernel_ids import KernelIds
+from kdiag.sources.loop import SourceLoop
+from kdiag.sources.pace import Pace
+from kdiag.sources.process import ProcessSource
+from kdiag.sources.profile import ProfileSource
+from kdiag.sources.stacks import StackSource
+
+if TYPE_CHECKING:
+    from kdiag.attach.process import ProcessFacts
+    from kdiag.engine.recorder import Sample
+    from kdiag.machinery.clock import Clock
+
+# Budgets of one target's sources: shares of wall time that looks may take, and of one core of ours.
+_STACKS_BASE_S, _STACKS_DUTY, _STACKS_CPU = 0.2, 0.10, 0.15
+_PROCESS_BASE_S, _PROCESS_DUTY, _PROCESS_CPU = 0.5, 0.10, 0.03
+_COLLECTOR_EVERY_S = 0.3
+_PROFILE_CHUNK_S = 2.0
+_FEWEST_LOOKS = 3  # however dear a look is, a window has this many
+
+
+@dataclass(frozen=True)
+class Observers:
+    """The loops of one session, and what they cannot look at from the start."""
+
+    loops: tuple[SourceLoop[Any], ...]
+    limitations: tuple[Limitation, ...]
+    close: Callable[[], None]
+
+
+def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Callable[[Sample], None],
+              clock: Clock, rng: random.Random) -> Observers:  # fmt: skip
+    """The sources for one target.
+
+    Args:
+        facts: what preflight found.
+        readable: whether the target's memory and stacks may be read.
+        window_s: the longest observation, seconds.
+        emit: where samples go.
+        clock: of the session.
+        rng: jitters the periods.
+    """
+    longest_s = max(window_s / _FEWEST_LOOKS, _STACKS_BASE_S)
+
+    def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
+        return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()))  # noqa: S311 - jitter
+
+    process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY, _PROCESS_CPU), clock)
+    loops = [loop("process", process.sample, process.period_s)]
+    if not readable:
+        return Observers(tuple(loops), (), lambda: None)
+
+    memory = TargetMemory(facts.pid)
+    ids = KernelIds(facts.pid, memory, other_namespace=not facts.same_pid_namespace)
+    pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY, _STACKS_CPU)
+    stacks = StackSource(facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock)
+    loops.append(loop("stacks", stacks.sample, stacks.period_s))
+    profile = ProfileSource(facts.pid, _threads(facts.pid), ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
+    loops.append(loop("profile", profile.sample, lambda: 0.0))
+    limitations = []
+    try:
+        collector = CollectorSource(facts.pid, clock)
+        loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
+    except KdiagError as error:
+        limitations.append(Limitation(error.reference, error.message, error.hint))
+    return Observers(tuple(loops), tuple(limitations), memory.close)
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:  # it ended; the sources will say so
+        return 1

@@ -1,0 +1,88 @@
+"""Keeps what the sources saw, and gives it as one frozen window at any moment.
+
+It is separate because it is the only state that the sources' threads share.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kdiag.core.model import (
+    CollectorSample,
+    Limitation,
+    LineFacts,
+    ProcessSample,
+    ProfileSample,
+    StackSample,
+    Target,
+    Window,
+)
+
+Sample = StackSample | ProcessSample | CollectorSample | ProfileSample
+
+
+@dataclass
+class Recorder:
+    """Samples of one target since `started_at` (session clock, seconds).
+
+    Bounded by the sources' rates and the session's length: at most some hundred samples a minute.
+    """
+
+    target: Target
+    started_at: float
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _stacks: list[StackSample] = field(default_factory=list, init=False)  # guarded by _lock, as all lists below
+    _process: list[ProcessSample] = field(default_factory=list, init=False)
+    _collector: list[CollectorSample] = field(default_factory=list, init=False)
+    _profile: list[ProfileSample] = field(default_factory=list, init=False)
+
+    def add(self, sample: Sample) -> None:
+        """Keep one sample; called by the sources' threads."""
+        with self._lock:
+            match sample:
+                case StackSample():
+                    self._stacks.append(sample)
+                case ProcessSample():
+                    self._process.append(sample)
+                case CollectorSample():
+                    self._collector.append(sample)
+                case ProfileSample():
+                    self._profile.append(sample)
+
+    def window(
+        self,
+        ended_at: float,
+        lines: Mapping[tuple[str, int], LineFacts],
+        limitations: tuple[Limitation, ...],
+        *,
+        ended: bool,
+    ) -> Window:
+        """All samples up to now; `ended` says that the target ended."""
+        with self._lock:
+            return Window(
+                self.target, self.started_at, ended_at, tuple(self._stacks), tuple(self._process),
+                tuple(self._collector), tuple(self._profile), lines=lines, limitations=limitations, ended=ended,
+            )  # fmt: skip
+
+    def counts(self) -> tuple[int, int, int]:
+        """Stack, process and collector samples so far."""
+        with self._lock:
+            return len(self._stacks), len(self._process), len(self._collector)
+
+    def places(self) -> list[tuple[str, int]]:
+        """(file, line) of all frames seen, most often seen first."""
+        counted: dict[tuple[str, int], int] = {}
+        with self._lock:
+            stacks, profiles = list(self._stacks), list(self._profile)
+        for sample in stacks:
+            for thread in sample.threads:
+                for frame in thread.frames:
+                    counted[frame.file, frame.line] = counted.get((frame.file, frame.line), 0) + 1
+        for profile in profiles:
+            for stack in profile.stacks:
+                for frame in stack.frames:
+                    key = frame.file, frame.line
+                    counted[key] = counted.get(key, 0) + stack.count
+        return sorted(counted, key=counted.__getitem__, reverse=True)

@@ -1,0 +1,87 @@
+"""Makes the report of a window: verdict, advice, vital signs, appendix. Pure but for what it is given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kdiag.core.catalogue import dress, entry
+from kdiag.core.model import (
+    Access,
+    Cost,
+    Observation,
+    Outcome,
+    Report,
+    Samples,
+    Window,
+)
+from kdiag.core.report.stacks import groups
+from kdiag.core.verdict import conclude
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from kdiag.sources.loop import SourceLoop
+
+
+def make_report(
+    window: Window, outcomes: Sequence[Outcome], loops: Sequence[SourceLoop[Any]], cost: Cost, started_at: datetime,
+    *, readable: bool,
+) -> Report:  # fmt: skip
+    """Conclude from a window.
+
+    Args:
+        window: what was seen.
+        outcomes: the detectors' words on it.
+        loops: the sources that looked, for their counts and rates.
+        cost: what the looking cost.
+        started_at: wall-clock time of the window's start.
+        readable: whether stacks could be read.
+    """
+    verdict, severity, findings, undecided = conclude(window, outcomes)
+    by_name = {loop.name: loop for loop in loops}
+    access: Access = "stacks" if readable else "process"
+    stacks = by_name.get("stacks")
+    return Report(
+        target=window.target,
+        observation=Observation(
+            started_at=started_at.isoformat(timespec="milliseconds"),
+            duration_s=round(window.duration_s, 2),
+            access=access,
+            samples=Samples(
+                stacks=len(window.stacks),
+                missed=stacks.missed if stacks else 0,
+                process=len(window.process),
+                collector=len(window.collector),
+            ),
+            cost=cost,
+            rates_hz={loop.name: round(loop.taken / max(window.duration_s, 1e-6), 2) for loop in loops},
+            limitations=window.limitations,
+        ),
+        verdict=verdict,
+        severity=severity,
+        findings=tuple(dress(finding, entry(finding.verdict)) for finding in findings),
+        undecided=undecided,
+        vitals=vitals(window),
+        stacks=groups(window.stacks[-1]) if window.stacks else (),
+        lines=window.lines,
+    )
+
+
+def vitals(window: Window) -> Mapping[str, float]:
+    """The vital signs of a window: CPU, memory, threads, descriptors, collector share; those that were seen."""
+    signs: dict[str, float] = {}
+    if window.process:
+        first, last = window.process[0], window.process[-1]
+        span = last.at - first.at
+        if span > 0:
+            signs["cpu_percent"] = round(100 * (last.cpu_s - first.cpu_s) / span, 1)
+        signs["rss_bytes"] = last.rss
+        signs["threads"] = last.threads
+        if last.descriptors is not None:
+            signs["descriptors"] = sum(last.descriptors.values())
+        signs["children"] = len(last.children)
+    reads = sum(sample.reads for sample in window.collector)
+    if reads:
+        signs["gc_share"] = round(sum(sample.collecting for sample in window.collector) / reads, 4)
+    return signs

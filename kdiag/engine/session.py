@@ -1,0 +1,139 @@
+"""One observation of one process: sources start, a window grows, detectors read it, a report comes out.
+
+The only place where looking and concluding meet. Front ends read what it yields and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kdiag.attach.process import ProcessFacts
+from kdiag.core.detectors import detect_all
+from kdiag.core.model import Limitation, LineFacts, Outcome, Report, Target, Window
+from kdiag.core.redact import redact_command
+from kdiag.core.verdict import settled
+from kdiag.engine.cost import CostMeter
+from kdiag.engine.observers import Observers, observers
+from kdiag.engine.recorder import Recorder
+from kdiag.engine.reporting import make_report
+from kdiag.errors import KdiagError
+from kdiag.machinery.clock import Clock
+from kdiag.machinery.wait import Group
+from kdiag.sources.processes import started_at
+from kdiag.sources.source_lines import SourceReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kdiag.machinery.context import Context
+
+_MOST_PLACES = 600  # source places looked up for one window
+_END_GRACE_S = 1.0  # how long the sources may take to end
+
+
+@dataclass
+class Session:
+    """An observation of one process.
+
+    Attributes:
+        facts: what preflight found.
+        denied: why stacks and memory may not be read; then only the operating system's accounts are. None: they may.
+        window_s: the longest observation, seconds.
+    """
+
+    facts: ProcessFacts
+    denied: KdiagError | None
+    window_s: float
+    clock: Clock
+    rng: random.Random
+    _recorder: Recorder = field(init=False)
+    _observers: Observers = field(init=False)
+    _reader: SourceReader = field(init=False)
+    _group: Group = field(init=False)
+    _wall_start: datetime = field(init=False)
+    _cost: CostMeter = field(init=False)
+
+    def start(self, ctx: Context) -> None:
+        """Start the sources; they end with the context.
+
+        Raises:
+            KdiagError: the target ended meanwhile, or its memory may not be read after all.
+        """
+        self._wall_start = datetime.now(UTC)
+        self._recorder = Recorder(target_of(self.facts), self.clock.now())
+        self._reader = SourceReader(f"/proc/{self.facts.pid}/root")
+        self._cost = CostMeter(self.clock)
+        self._group = Group("kdiag")
+        self._observers = observers(
+            self.facts, readable=self.denied is None, window_s=self.window_s, emit=self._recorder.add, clock=self.clock,
+            rng=self.rng,
+        )  # fmt: skip
+        for loop in self._observers.loops:
+            self._group.start_with_context(ctx, loop.run, loop.name)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the target ended: its accounts are gone, or another process has its PID."""
+        return any(loop.error is not None and loop.error.reference == "target-ended" for loop in self._observers.loops)
+
+    def seen(self) -> str:
+        """What was seen so far, in a few words for a progress line."""
+        stacks, process, _ = self._recorder.counts()
+        return f"{stacks} stack samples" if self.denied is None else f"{process} samples"
+
+    def outcomes(self) -> tuple[Window, tuple[Outcome, ...]]:
+        """The window up to now and what the detectors make of it."""
+        window = self._recorder.window(self.clock.now(), self._lines(), self._limitations(), ended=self.ended)
+        return window, detect_all(window)
+
+    def settled(self) -> bool:
+        """Whether more samples would not change the verdict."""
+        return settled(*self.outcomes())
+
+    def finish(self) -> Report:
+        """Wait for the sources to end and conclude; the context must be done."""
+        self._wait_for_sources()
+        self._observers.close()
+        window, outcomes = self.outcomes()
+        return make_report(
+            window, outcomes, self._observers.loops, self._cost.cost(), self._wall_start, readable=self.denied is None
+        )
+
+    def _wait_for_sources(self) -> None:
+        """A source that hangs in the kernel (a dying target, a dead disk) must not hang the report."""
+        waiter = threading.Thread(target=self._group.wait, daemon=True, name="kdiag-end")
+        waiter.start()
+        waiter.join(_END_GRACE_S)
+
+    def _lines(self) -> Mapping[tuple[str, int], LineFacts]:
+        return self._reader.facts(self._recorder.places()[:_MOST_PLACES])
+
+    def _limitations(self) -> tuple[Limitation, ...]:
+        failed = tuple(
+            Limitation(loop.error.reference, f"The {loop.name} source: {loop.error.message}", loop.error.hint)
+            for loop in self._observers.loops
+            if loop.error is not None and loop.error.reference != "target-ended"
+        )
+        denied = (limitation_of(self.denied),) if self.denied else ()
+        return denied + self._observers.limitations + failed
+
+
+def target_of(facts: ProcessFacts) -> Target:
+    """The report's target, redacted."""
+    return Target(
+        pid=facts.pid,
+        started_at=started_at(facts.pid).isoformat(timespec="seconds"),
+        command=redact_command(facts.command),
+        python=".".join(map(str, facts.version)),
+        build=facts.build,
+        root=facts.root,
+    )
+
+
+def limitation_of(error: KdiagError) -> Limitation:
+    """An error that does not end the observation, as a limitation of it."""
+    return Limitation(error.reference, error.message, error.hint)
