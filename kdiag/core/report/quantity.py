@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kdiag.core.model import Evidence, Threshold
+    from kdiag.core.model import Evidence
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -52,9 +52,9 @@ def _digits(value: float) -> str:
 def _seconds(value: float) -> str:
     if value and abs(value) < 1:
         return f"{_digits(round(value * 1000, 3))} ms"
-    if value == 0 or abs(value) >= 100:
-        return f"{_digits(round(value))} s"
-    return f"{value:.1f} s" if abs(value) >= 10 else f"{value:.2f} s"
+    if abs(value) < 10:
+        return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
+    return f"{_digits(value)} s"
 
 
 def _bytes(value: float) -> str:
@@ -77,13 +77,3 @@ def bounds(evidence: Evidence) -> str:
 def limit(value: float | None, unit: str) -> str:
     """A threshold's number, empty where there is none."""
     return "" if value is None else quantity(value, unit)
-
-
-def threshold_row(threshold: Threshold) -> tuple[str, str, str, str]:
-    """One preference of a detector: metric, warning, critical, where it was learnt."""
-    return (
-        threshold.metric,
-        limit(threshold.warning, threshold.unit) or "-",
-        limit(threshold.critical, threshold.unit) or "-",
-        threshold.learnt_from,
-    )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from kdiag.core.model import Frame, LineFacts, StackGroup, StackSample, ThreadSample, Wait
+from kdiag.core.model import Frame, LineFacts, Place, StackGroup, StackSample, ThreadSample, Wait
 from kdiag.core.report.layout import clean, join_or_break, wrap
 from kdiag.core.report.style import PLAIN, Style
 
@@ -93,10 +93,8 @@ def group_lines(group: StackGroup, lines: Lines, style: Style, width: int, inden
         yield style.paint("quiet", f"{inner}(no Python frames)")
     for frame in group.frames:
         yield from join_or_break((place(frame.file, frame.line), frame.function), width, inner)
-        facts = lines.get((frame.file, frame.line))
-        if facts and facts.text:
-            for line in wrap(facts.text, width, inner + "    "):
-                yield style.paint("quiet", line)
+        for line in wrap(source(lines, frame), width, inner + "    "):
+            yield style.paint("quiet", line)
 
 
 def _who(threads: tuple[str, ...]) -> str:
@@ -109,6 +107,12 @@ def _who(threads: tuple[str, ...]) -> str:
 def place(file: str, line: int) -> str:
     """`file:line` as editors take it; the file alone where the line is not known (native frames)."""
     return f"{file}:{line}" if line else file
+
+
+def source(lines: Lines, where: Frame | Place) -> str:
+    """What the source says there; empty where it could not be read."""
+    facts = lines.get((where.file, where.line))
+    return facts.text if facts else ""
 
 
 def to_json(sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | None = None) -> dict[str, Any]:
@@ -136,7 +140,7 @@ def group_json(group: StackGroup, lines: Lines) -> dict[str, Any]:
                 "line": frame.line,
                 "function": frame.function,
                 "native": frame.native,
-                "source": facts.text if (facts := lines.get((frame.file, frame.line))) else None,
+                "source": source(lines, frame) or None,
             }
             for frame in group.frames
         ],

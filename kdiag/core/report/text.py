@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdiag.core.catalog import within_reach
-from kdiag.core.model import HEALTHY, Observation, Report
+from kdiag.core.model import HEALTHY, Report
 from kdiag.core.report import tree
 from kdiag.core.report.layout import definitions, table, wrap
-from kdiag.core.report.quantity import quantity
+from kdiag.core.report.observed import identity, observed
 from kdiag.core.report.style import PLAIN, Role, Style
 from kdiag.core.report.text_finding import finding_lines
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROLES: dict[str, Role] = {"info": "info", "warning": "warning", "critical": "critical", HEALTHY: "good"}
-_VITAL_UNITS = {"_percent": "%", "_bytes": "bytes", "_per_s": "count/s", "_s": "s"}
 _INDENT = "  "
 
 
@@ -62,7 +60,7 @@ def _summary(reports: list[Report], style: Style) -> Iterator[str]:
 
 
 def _process(report: Report, style: Style, width: int) -> Iterator[str]:
-    yield from wrap(_identity(report), width, _INDENT)
+    yield from wrap(identity(report), width, _INDENT)
     for finding in report.findings:
         yield ""
         if len(report.findings) > 1:  # the only finding's title is the headline already
@@ -72,21 +70,13 @@ def _process(report: Report, style: Style, width: int) -> Iterator[str]:
     yield from _open_questions(report, style, width)
     yield ""
     yield style.paint("heading", "What was looked at")
-    yield from definitions(_observed(report), width, _INDENT)
+    yield from definitions(observed(report), width, _INDENT)
     if report.observation.limitations:
         yield ""
         yield style.paint("heading", "What could not be seen")
         for limitation in report.observation.limitations:
             yield from wrap(limitation.message, width, _INDENT + "- ", _INDENT * 2)
             yield from wrap(limitation.hint, width, _INDENT * 2)
-
-
-def _identity(report: Report) -> str:
-    target = report.target
-    build = "" if target.build == "release" else f" ({target.build})"
-    python = f"Python {target.python}{build}" if target.python else ""
-    started = f"started {target.started_at}" if target.started_at else ""
-    return ", ".join(part for part in (tree.name(report), python, started) if part)
 
 
 def _open_questions(report: Report, style: Style, width: int) -> Iterator[str]:
@@ -96,58 +86,3 @@ def _open_questions(report: Report, style: Style, width: int) -> Iterator[str]:
     for outcome in report.undecided:
         yield from wrap(f"{outcome.verdict}: {outcome.reason}", width, _INDENT + "- ", _INDENT * 2)
         yield from wrap(outcome.hint, width, _INDENT * 2)
-
-
-def _observed(report: Report) -> Iterator[tuple[str, str]]:
-    observation = report.observation
-    yield "time", f"{observation.duration_s:.1f} s from {observation.started_at}"
-    yield "access", _access(observation)
-    yield "samples", _samples(observation)
-    yield "cost", _cost(observation)
-    if not report.findings:
-        undecided = {outcome.verdict for outcome in report.undecided}
-        within, beyond = within_reach(observation.access)
-        yield "looked for", ", ".join(verdict for verdict in within if verdict not in undecided)
-        yield "not looked for", ", ".join(beyond)
-    yield "vitals", ", ".join(_vital(name, value) for name, value in report.vitals.items())
-
-
-def _access(observation: Observation) -> str:
-    meaning = {
-        "process": "process (what the operating system tells)",
-        "stacks": "stacks (threads and their frames, from outside)",
-        "probe": "probe (inside the process)",
-    }[observation.access]
-    return meaning if observation.attach_method == "none" else f"{meaning}, attached by {observation.attach_method}"
-
-
-def _samples(observation: Observation) -> str:
-    samples = observation.samples
-    rates = observation.rates_hz
-    counts = {"stacks": samples.stacks, "process": samples.process, "collector": samples.collector}
-    parts = [
-        f"{count:,} {source}" + (f" ({quantity(rates[source], '1/s')})" if source in rates else "")
-        for source, count in counts.items()
-        if count or source in rates
-    ]
-    if samples.missed:
-        parts.append(f"{samples.missed:,} missed")
-    return ", ".join(parts) or "none"
-
-
-def _cost(observation: Observation) -> str:
-    cost = observation.cost
-    pause = cost.target_pause_ms_max
-    paused = f"paused for {quantity(pause, 'ms')} at most" if pause else "never paused"
-    return (
-        f"target {paused}, lost {quantity(cost.target_cpu_percent, '%')} of a core; "
-        f"kdiag used {quantity(cost.own_cpu_percent, '%')} of a core"
-    )
-
-
-def _vital(name: str, value: float) -> str:
-    """A vital sign; the unit is the end of its name."""
-    for ending, unit in _VITAL_UNITS.items():
-        if name.endswith(ending):
-            return f"{name.removesuffix(ending)} {quantity(value, unit)}"
-    return f"{name} {quantity(value, 'count')}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.report.layout import cells, join_or_break, shell_lines, table, wrap
 from kdiag.core.report.quantity import bounds, limit, quantity
-from kdiag.core.report.stacks import Lines, place
+from kdiag.core.report.stacks import Lines, place, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,10 +64,8 @@ def _place_lines(where: Place, lines: Lines, style: Style, width: int) -> Iterat
     yield from join_or_break((role, place(where.file, where.line), where.function, thread), width, _INNER)
     if where.object:
         yield from wrap(f"object {where.object}", width, _INNER + _INDENT)
-    facts = lines.get((where.file, where.line))
-    if facts and facts.text:
-        for line in wrap(facts.text, width, _INNER * 2):
-            yield style.paint("quiet", line)
+    for line in wrap(source(lines, where), width, _INNER * 2):
+        yield style.paint("quiet", line)
 
 
 def _evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) -> Iterator[str]:
