@@ -42,8 +42,8 @@ Stop = Union[HasDone, Event]
 
 def done_of(stop: Stop) -> Event:
     """Return the event to wait for: `stop.done`, or `stop` where it is an event itself."""
-    done: Event = getattr(stop, "done", None) or cast("Event", stop)
-    return done
+    done: Event | None = getattr(stop, "done", None)
+    return cast("Event", stop) if done is None else done
 
 
 def subscribe(event: Event, f: Callable[[], object]) -> Callable[[], bool]:

@@ -4,16 +4,15 @@
 - Ending a context ends all its descendants at once, for the same reason, and never its parent.
 - `err()` never changes once it is set; `done` is set by then, also where nobody has asked for it before.
 - An ended child is forgotten by its parent. A child that is never ended is kept: always call `cancel`.
-- `cancel` takes locks: call it from any thread and any callback, but not from a signal handler (see `from_signal`).
+- `cancel` takes locks: call it in any thread, but not in what interrupts one (a signal handler: see `from_signal`; a
+  finalizer; a callback of the collector).
 - Every parent may be foreign: anything with a `done` event.
 """
 
 from .bridges import SignalReceived, as_asyncio, from_signal
-from .errors import Cancelled, ContextError, DeadlineExceeded
-from .tree import (
+from .derive import (
     CancelCauseFunc,
     CancelFunc,
-    Context,
     after_func,
     background,
     todo,
@@ -23,6 +22,8 @@ from .tree import (
     with_timeout,
     with_value,
 )
+from .errors import Cancelled, ContextError, DeadlineExceeded
+from .kinds import Context
 
 __all__ = [
     "CancelCauseFunc",

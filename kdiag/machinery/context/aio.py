@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from ..events import Stop, done_of, subscribe
-from .tree import Context, with_cancel
+from .derive import with_cancel
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from .kinds import Context
 
 
 class TaskScope:
@@ -46,10 +49,8 @@ class TaskScope:
 
     def _told(self) -> None:
         """Hand over to the loop's thread; called in the thread that ends the context."""
-        try:
+        with contextlib.suppress(RuntimeError):  # a loop that is closed has no task left to cancel
             self._loop.call_soon_threadsafe(self._cancel)
-        except RuntimeError:
-            pass  # the loop is closed: there is no task left to cancel
 
     def _cancel(self) -> None:
         if self._open:

@@ -6,14 +6,15 @@ import _thread
 import signal
 from typing import TYPE_CHECKING, Any
 
+from .derive import CancelFunc, background, with_cancel_cause
 from .errors import Cancelled
-from .tree import CancelFunc, Context, background, with_cancel_cause
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from ..events import Stop
     from .aio import TaskScope
+    from .kinds import Context
 
 
 class SignalReceived(Cancelled):
@@ -55,11 +56,11 @@ def from_signal(*signals: int, parent: Stop | None = None) -> tuple[Context, Can
 
 
 def as_asyncio(ctx: Stop) -> TaskScope:
-    """Return an asynchronous context manager: `async with as_asyncio(ctx):` cancels its block when `ctx` ends.
+    """Return an asynchronous context manager that cancels its block when `ctx` ends.
 
     The block then ends with the error of `ctx`, as asyncio's timeout ends with TimeoutError. A cancellation that
     comes from elsewhere stays one.
     """
-    from .aio import TaskScope  # who does not use asyncio does not pay for it
+    from .aio import TaskScope  # noqa: PLC0415 - who does not use asyncio does not pay for it
 
     return TaskScope(ctx)

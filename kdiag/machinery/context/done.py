@@ -13,7 +13,7 @@ from ..runtime import handle_crash
 from .errors import Cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Done:
@@ -28,7 +28,7 @@ class Done:
         # Shared by the whole tree, so that a subtree ends as one. It is held for no longer than it takes to mark the
         # nodes, and no code of others runs under it.
         self._lock: threading.Lock = parent._lock if parent is not None else threading.Lock()
-        # All below is guarded by _lock. _err is set once, after _cause, and is also read without it.
+        # All below is guarded by _lock. _err and _event are set once (_cause before _err) and also read without it.
         self._err: Exception | None = None
         self._cause: BaseException | None = None
         self._parent: Done | None = None  # none once ended: then the parent has forgotten this node too
@@ -42,12 +42,16 @@ class Done:
         return self._err is not None
 
     def wait(self, timeout: float | None = None) -> bool:
-        with self._lock:
-            if self._err is not None:
-                return True
-            if self._event is None:
-                self._event = threading.Event()
-            event = self._event
+        if self._err is not None:
+            return True
+        event = self._event
+        if event is None:
+            with self._lock:
+                if self._err is not None:
+                    return True
+                if self._event is None:
+                    self._event = threading.Event()
+                event = self._event
         return event.wait(timeout)
 
     def subscribe(self, f: Callable[[], object]) -> Callable[[], bool]:
@@ -71,9 +75,7 @@ class Done:
                 return False
             self._leave_parent()
             told = self._mark(err, cause or err)
-        for on_end in told:
-            with handle_crash(really_crash=False):
-                on_end()
+        _tell(iter(told))
         return True
 
     def at_end(self, f: Callable[[], object]) -> None:
@@ -123,3 +125,13 @@ class Done:
         for node in subtree:
             node._on_end = None
         return told
+
+
+def _tell(told: Iterator[Callable[[], object]]) -> None:
+    try:
+        for on_end in told:
+            with handle_crash(really_crash=False):
+                on_end()
+    except BaseException:  # one that ends quietly, Ctrl-C in the midst of it: the others are told first
+        _tell(told)
+        raise

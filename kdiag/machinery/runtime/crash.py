@@ -5,6 +5,7 @@ It is separate from the handling of reported errors, because a crash carries a s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import traceback
@@ -46,7 +47,7 @@ def handle_crash(
 def handle_crash(
     f: F | None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool = True
 ) -> F | _CrashGuard:
-    """Guard a block (`with handle_crash():`), a function or a coroutine function (`@handle_crash`).
+    """Guard a block, as a context manager, or a function or coroutine function, as a decorator.
 
     On a crash the global `panic_handlers` are called in order, then `handlers`; then the exception goes on, or ends
     here when `really_crash` is false (a guarded function then returns None). Quiet exceptions always go on.
@@ -75,12 +76,12 @@ class _CrashGuard:
         for handler in (*panic_handlers, *self._handlers):
             try:
                 handler(exc)
-            except Exception as failure:
+            except Exception as failure:  # it must hide the crash neither from the next handler nor from the caller
                 note_broken_handler(handler, failure)
         return not self._really_crash
 
     def __call__(self, f: F) -> F:
-        import inspect  # only who decorates pays for it
+        import inspect  # noqa: PLC0415 - only who decorates pays for it
 
         if inspect.iscoroutinefunction(f):
 
@@ -107,12 +108,12 @@ class RecoveredPanic(Exception):
         self.stack = stack
 
 
-class recover_from_panic:
+class recover_from_panic:  # noqa: N801 - reads as a statement, like contextlib.suppress
     """Turn a crash of the block into a value: `error` is None, or a `RecoveredPanic`. Quiet exceptions go on."""
 
     error: RecoveredPanic | None = None
 
-    def __enter__(self) -> recover_from_panic:
+    def __enter__(self) -> recover_from_panic:  # noqa: PYI034 - Self is newer than the language floor
         return self
 
     def __exit__(
@@ -147,10 +148,8 @@ def safe_repr(value: object) -> str:
 
 def note_broken_handler(handler: object, failure: Exception) -> None:
     """Log that a handler crashed; silent where the log itself is what is broken."""
-    try:
+    with contextlib.suppress(Exception):
         log_at(_raised_at(failure), f"A crash or error handler crashed: {safe_repr(handler)}\n{_describe(failure)}")
-    except Exception:
-        pass
 
 
 def _describe(exc: BaseException) -> str:

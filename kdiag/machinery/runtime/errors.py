@@ -32,7 +32,7 @@ class ErrorBackoff:
         self._lock = threading.Lock()
         self._last_at = float("-inf")  # guarded by _lock
 
-    def __call__(self, error: BaseException, message: str, caller: Caller) -> None:
+    def __call__(self, _error: BaseException, _message: str, _caller: Caller) -> None:
         asked_at = self._now()  # before the lock: the time spent waiting for it counts
         with self._lock:
             since_last = asked_at - self._last_at

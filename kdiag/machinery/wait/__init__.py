@@ -25,6 +25,18 @@ from .loops import (
     until,
     until_with_context,
 )
+from .poll import (
+    TickSource,
+    every,
+    poll,
+    poll_immediate,
+    poll_immediate_until,
+    poll_infinite,
+    poll_until,
+    poll_until_context_cancel,
+    poll_until_context_timeout,
+    wait_for,
+)
 
 __all__ = [
     "Backoff",
@@ -32,7 +44,9 @@ __all__ = [
     "Group",
     "Period",
     "Rng",
+    "TickSource",
     "WaitTimeout",
+    "every",
     "exponential_backoff",
     "exponential_backoff_with_context",
     "interrupted",
@@ -41,6 +55,14 @@ __all__ = [
     "jitter_until_with_context",
     "non_sliding_until",
     "non_sliding_until_with_context",
+    "poll",
+    "poll_immediate",
+    "poll_immediate_until",
+    "poll_infinite",
+    "poll_until",
+    "poll_until_context_cancel",
+    "poll_until_context_timeout",
     "until",
     "until_with_context",
+    "wait_for",
 ]

@@ -18,7 +18,7 @@ class _SystemRng:
     """The system's randomness: it leaves the service's own generators alone, and forked workers do not share it."""
 
     def random(self) -> float:
-        return int.from_bytes(os.urandom(7), "little") / (1 << 56)
+        return (int.from_bytes(os.urandom(7), "little") >> 3) / (1 << 53)
 
 
 SYSTEM_RNG = _SystemRng()

@@ -1,22 +1,20 @@
-"""Contexts and how they are derived from one another."""
+"""The kinds of contexts. Separate from how they are derived: this is what each knows, that is how an end gets there."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any
 
-from ..clock import REAL, Clock
-from ..events import Event, Stop, done_of, subscribe
+from ..events import done_of, subscribe
 from .done import Done
-from .errors import Cancelled, ContextError, DeadlineExceeded
+from .errors import Cancelled, ContextError
 
-CancelFunc = Callable[[], None]
-CancelCauseFunc = Callable[[Union[BaseException, None]], None]
+if TYPE_CHECKING:
+    from ..events import Event, Stop
 
 
 class Context(ABC):
-    """Who may stop the work, until when it may last, and what travels with it. Made by the functions below only."""
+    """Who may stop the work, until when it may last, and what travels with it. Made by `derive` only."""
 
     __slots__ = ("__weakref__", "_parent")
 
@@ -44,9 +42,9 @@ class Context(ABC):
         """Return what the nearest of this context and its ancestors holds for `key`; None when none does."""
         ctx: Context | None = self
         while ctx is not None:
-            if isinstance(ctx, _ValueContext) and ctx.key == key:
+            if isinstance(ctx, ValueContext) and ctx.key == key:
                 return ctx.held
-            if isinstance(ctx, _ForeignContext):
+            if isinstance(ctx, ForeignContext):
                 return ctx.foreign_value(key)
             ctx = ctx._parent
         return None
@@ -77,7 +75,7 @@ class Context(ABC):
         """Return this context's own part of the repr."""
 
 
-class _RootContext(Context):
+class RootContext(Context):
     """Never done, no deadline, no values."""
 
     __slots__ = ("_root_name",)
@@ -105,7 +103,7 @@ class _RootContext(Context):
         return f"context.{self._root_name}"
 
 
-class _ForeignContext(Context):
+class ForeignContext(Context):
     """What others call a context, of which only the `done` is sure to be there."""
 
     __slots__ = ("_foreign",)
@@ -145,7 +143,7 @@ class _ForeignContext(Context):
         return f"context.foreign({type(self._foreign).__name__})"
 
 
-class _CancelContext(Context):
+class CancelContext(Context):
     """Can end by itself, and ends with its parent."""
 
     __slots__ = ("_deadline", "node")
@@ -153,12 +151,12 @@ class _CancelContext(Context):
     def __init__(self, parent: Context, deadline: float | None) -> None:
         super().__init__(parent)
         self._deadline = deadline
-        source = parent.source if isinstance(parent, _ValueContext) else parent
-        self.node: Done = Done(source.node if isinstance(source, _CancelContext) else None)
-        if isinstance(source, _ForeignContext):
+        source = parent.source if isinstance(parent, ValueContext) else parent
+        self.node: Done = Done(source.node if isinstance(source, CancelContext) else None)
+        if isinstance(source, ForeignContext):
             self._follow(source)
 
-    def _follow(self, foreign: _ForeignContext) -> None:
+    def _follow(self, foreign: ForeignContext) -> None:
         node = self.node
         call_off = subscribe(foreign.done, lambda: node.end(foreign.err() or Cancelled(), foreign.cause()))
         node.at_end(call_off)
@@ -180,7 +178,7 @@ class _CancelContext(Context):
         return "with_cancel" if self._deadline is None else f"with_deadline({self._deadline:g})"
 
 
-class _ValueContext(Context):
+class ValueContext(Context):
     """Adds one value; all else is its parent's."""
 
     __slots__ = ("held", "key", "source")
@@ -190,7 +188,7 @@ class _ValueContext(Context):
         self.key = key
         self.held = held
         # The ancestor that can end: asked directly, since a chain of values may be deeper than the stack.
-        self.source: Context = parent.source if isinstance(parent, _ValueContext) else parent
+        self.source: Context = parent.source if isinstance(parent, ValueContext) else parent
 
     @property
     def done(self) -> Event:
@@ -207,82 +205,3 @@ class _ValueContext(Context):
 
     def _name(self) -> str:
         return f"with_value({type(self.key).__name__})"
-
-
-_BACKGROUND = _RootContext("background")
-_TODO = _RootContext("todo")
-
-
-def background() -> Context:
-    """Return the context of a program's main work: never done, the root of all others."""
-    return _BACKGROUND
-
-
-def todo() -> Context:
-    """Return a context for where it is not clear yet which one belongs there: like `background`, but it says so."""
-    return _TODO
-
-
-def with_cancel(parent: Stop) -> tuple[Context, CancelFunc]:
-    """Return a child of `parent` and the function that ends it, which may be called again and from any thread."""
-    ctx, cancel = with_cancel_cause(parent)
-    return ctx, lambda: cancel(None)
-
-
-def with_cancel_cause(parent: Stop) -> tuple[Context, CancelCauseFunc]:
-    """Do as `with_cancel`, with a function that takes the cause, an exception or None."""
-    adopted = _adopt(parent)
-    ctx = _CancelContext(adopted, adopted.deadline())
-    return ctx, _canceller(ctx.node)
-
-
-def with_deadline(parent: Stop, at: float, clock: Clock = REAL) -> tuple[Context, CancelFunc]:
-    """Return a child of `parent` that ends at `at` (seconds of `clock`) at the latest, and what ends it before.
-
-    Always call what ends it: that also stops its timer.
-    """
-    adopted = _adopt(parent)
-    earlier = adopted.deadline()
-    if earlier is not None and earlier <= at:
-        return with_cancel(adopted)
-    ctx = _CancelContext(adopted, at)
-    node, left_s = ctx.node, at - clock.now()
-    if left_s <= 0:
-        node.end(DeadlineExceeded())
-    elif not node.is_set():
-        timer = clock.after_func(left_s, lambda: node.end(DeadlineExceeded()))
-        node.at_end(timer.stop)
-    cancel = _canceller(node)
-    return ctx, lambda: cancel(None)
-
-
-def with_timeout(parent: Stop, seconds: float, clock: Clock = REAL) -> tuple[Context, CancelFunc]:
-    """Do as `with_deadline`, `seconds` from now."""
-    return with_deadline(parent, clock.now() + seconds, clock)
-
-
-def with_value(parent: Stop, key: object, value: object) -> Context:
-    """Return a child of `parent` that also holds `value` for `key`; keys are compared by equality."""
-    if key is None:
-        raise TypeError("a context's key must not be None")
-    return _ValueContext(_adopt(parent), key, value)
-
-
-def after_func(stop: Stop, f: Callable[[], object]) -> Callable[[], bool]:
-    """Call `f` once `stop` is done, at once if it is; return what calls that off (see `events.subscribe`)."""
-    return subscribe(done_of(stop), f)
-
-
-def _canceller(node: Done) -> CancelCauseFunc:
-    def cancel(cause: BaseException | None) -> None:
-        node.end(Cancelled(), cause)
-
-    return cancel
-
-
-def _adopt(parent: Stop) -> Context:
-    if isinstance(parent, Context):
-        return parent
-    if parent is None:
-        raise TypeError("a context's parent must not be None: use background() or todo()")
-    return _ForeignContext(parent)
