@@ -13,6 +13,7 @@ from kdiag.core.report.style import COLOUR, PLAIN, Style
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kdiag.core.model import Limitation
     from kdiag.errors import KdiagError
 
 _ISSUES = "the project's issue tracker"
@@ -41,9 +42,11 @@ def error(problem: KdiagError) -> None:
         say(f"  {'hint' if number == 0 else '    '}{':' if number == 0 else ' '} {line}")
 
 
-def warning(message: str, hint: str = "") -> None:
-    """Render a warning, with the remedy where there is one."""
-    say(f"{style().paint('warning', 'warning')}: {message}" + (f"\n  hint: {hint}" if hint else ""))
+def warning(problem: Limitation) -> None:
+    """Render what cannot be looked at, with the remedy where there is one."""
+    say(f"{style().paint('warning', 'warning')}[{problem.reference}]: {problem.message}")
+    if problem.hint:
+        say(f"  hint: {problem.hint}")
 
 
 def internal_error(crash: BaseException) -> None:

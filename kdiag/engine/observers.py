@@ -74,13 +74,16 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
     profile = ProfileSource(facts.pid, _threads(facts.pid), ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
     loops.append(loop("profile", profile.sample, lambda: 0.0))
-    limitations = []
+    limitations, closers = [], [memory.close]
     try:
         collector = CollectorSource(facts.pid, clock)
+        closers.append(collector.close)
         loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
     except KdiagError as error:
         limitations.append(Limitation(error.reference, error.message, error.hint))
-    return Observers(tuple(loops), tuple(limitations), memory.close)
+    else:
+        limitations += [collector.limitation] if collector.limitation else []
+    return Observers(tuple(loops), tuple(limitations), lambda: [close() for close in closers])
 
 
 def _threads(pid: int) -> int:

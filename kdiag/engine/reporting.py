@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kdiag.core.catalogue import dress, entry
+from kdiag.core.catalog import dress, entry
 from kdiag.core.model import (
     Access,
     Cost,
@@ -60,7 +60,7 @@ def make_report(
         ),
         verdict=verdict,
         severity=severity,
-        findings=tuple(dress(finding, entry(finding.verdict)) for finding in findings),
+        findings=tuple(dress(finding, entry(finding.verdict), window.target.pid) for finding in findings),
         undecided=undecided,
         vitals=vitals(window),
         stacks=groups(window.stacks[-1]) if window.stacks else (),

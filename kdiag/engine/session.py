@@ -136,4 +136,5 @@ def target_of(facts: ProcessFacts) -> Target:
 
 def limitation_of(error: KdiagError) -> Limitation:
     """An error that does not end the observation, as a limitation of it."""
-    return Limitation(error.reference, error.message, error.hint)
+    message = f"{error.message}: {error.cause}" if error.cause else error.message
+    return Limitation(error.reference, message, error.hint)

@@ -14,7 +14,7 @@ from kdiag.engine.targets import find_pid
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kdiag.core.model import Severity
+    from kdiag.core.model import INCONCLUSIVE, Severity
 
 _EPILOG = """\b
 Examples:
@@ -50,10 +50,12 @@ def command(
     output.check_writable(output_file)
     target = diagnosis(find_pid(pid, name, port), window_s=window_s, full=full, children=children)
     for problem in target.problems:
-        diagnostics.warning(problem.message, problem.hint)
+        diagnostics.warning(problem)
     with diagnostics.progress(f"Observing {target.title} for up to {window_s:g} s") as show:
         finished = target.run(show)
     output.write(reports.render(finished.report, form, output_file), output_file)
     if finished.interrupted:
         return exit_codes.INTERRUPTED
+    if target.problems and finished.report.verdict == INCONCLUSIVE:
+        return exit_codes.CANNOT_OBSERVE
     return exit_codes.of_report(finished.report, fail_on, min_confidence)
