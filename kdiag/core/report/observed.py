@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Observation, Report
 
-_VITAL_UNITS = {"_percent": "%", "_bytes": "bytes", "_per_s": "count/s", "_s": "s"}
+_VITAL_UNITS = {"_percent": "%", "_share": "ratio", "_bytes": "bytes", "_per_s": "count/s", "_s": "s"}
 
 
 def identity(report: Report) -> str:

@@ -80,9 +80,9 @@ def _evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) ->
         yield style.paint("quiet", whole[0])
         yield from whole[1:]
         return
-    for metric, value, between, threshold, samples, source in rows:
+    for metric, value, between, threshold, samples, tool in rows:
         yield from wrap(f"{metric} {value}", width, _INNER)
-        told = (between, threshold and f"threshold {threshold}", f"{samples} samples from {source}")
+        told = (between, threshold and f"threshold {threshold}", f"{samples} samples from {tool}")
         for line in wrap("; ".join(filter(None, told)), width, _INNER + _INDENT):
             yield style.paint("quiet", line)
 
