@@ -59,8 +59,7 @@ def test_target_runs_on_every_interpreter(python: Interpreter) -> None:
     with start_target("waiting_service", python=python) as target, target.traffic(requests=3, clients=1) as traffic:
         root = psutil.Process(target.pid)
         assert target.script.read_text() == (TARGETS / "waiting_service.py").read_text()
-        for thread in traffic._threads:
-            thread.join(10)
+        traffic.wait()
         assert (traffic.answered, traffic.failed) == (3, 0)
         folder = target.script.parent
     assert not alive(root)

@@ -33,7 +33,11 @@ def running(case: Case, python: Interpreter | None = None) -> Iterator[Target]:
         target = stack.enter_context(start_target(case.script, *case.arguments, python=python))
         if case.load:
             load = case.load
-            stack.enter_context(target.traffic(load.path, clients=load.clients, pause_s=load.pause_s))
+            bounds = {"requests": load.requests} if load.requests else {}
+            traffic = target.traffic(load.path, clients=load.clients, pause_s=load.pause_s, **bounds)
+            stack.enter_context(traffic)
+            if load.requests:
+                traffic.wait()
             if load.until:
                 target.wait_for(load.until)
         yield target

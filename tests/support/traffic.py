@@ -72,6 +72,14 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
+    def wait(self, timeout_s: float = 30.0) -> None:
+        """Wait until all requests are made; raises when that takes longer than `timeout_s` seconds."""
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                raise TimeoutError(f"{self.answered} requests answered after {timeout_s:g} s")
+
     def _run(self) -> None:
         while self._take():
             answered = self._ask()

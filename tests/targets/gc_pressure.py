@@ -1,6 +1,7 @@
 """Sick: gc-pressure. Orders and their lines know each other, so only the collector can free them.
 
-To blame: the lines that allocate the lists of the cycles. Prints the truth about the collector every second.
+To blame: the line that allocates the lists of the cycles. Prints the truth about the collector every second. Arguments:
+how many orders to remember (fewer: shorter collections), and how much other work an order makes (more: a lower share).
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ class Order:
         for _ in range(LINES):
             self.lines.append([self, [], []])  # CULPRIT
 
+    def price(self, effort: int) -> int:
+        return sum(range(effort))
+
 
 def main() -> None:
-    keep = int(sys.argv[1]) if len(sys.argv) > 1 else RECENT
+    keep, effort = map(int, sys.argv[1:]) if len(sys.argv) > 1 else (RECENT, 0)
     truth = CollectorTruth()
     recent: list[Order | None] = [None] * keep
     taken = 0
     while True:
         order = Order()
         order.fill()
+        order.price(effort)
         recent[taken % keep] = order
         taken += 1
         if taken == keep:

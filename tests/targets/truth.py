@@ -18,13 +18,16 @@ CULPRIT = re.compile(r"#\s*CULPRIT\b")
 class Load(NamedTuple):
     """Requests that a case needs: `clients` ask for `path`, each `pause_s` after its last answer.
 
-    `until` is the key of the target's JSON line that says that the load has done its work; "" when there is none.
+    Attributes:
+        until: the key of the target's JSON line that says that the load has done its work; "" when there is none.
+        requests: the load ends after so many, before the case is looked at; 0 when it lasts.
     """
 
     path: str
     clients: int
     pause_s: float = 0.05
     until: str = ""
+    requests: int = 0
 
 
 class Case(NamedTuple):
@@ -71,10 +74,16 @@ def _healthy(
 
 
 STARLETTE = ("starlette", "uvicorn", "anyio")
+GUNICORN = ("gunicorn",)
 WAITRESS = ("flask", "waitress")
+
+WARM_UP = Load("/fast", clients=4, pause_s=0.0, requests=40)  # all workers exist, and are idle again
+FULL = Load("/fast", clients=4, pause_s=0.001)  # as many clients as workers: nothing queues
+BURSTS = Load("/fast", clients=12, pause_s=0.1)  # more clients than workers, at half of what they can do
 
 SICK = (
     Case("gc-pressure", "gc_pressure", "gc-pressure", notes="prints gc_s and wall_s: the true share"),
+    Case("gc-pressure-moderate", "gc_pressure", "gc-pressure", arguments=("20", "1000"), notes="share 20 to 35 %"),
     Case("gc-explicit", "gc_explicit", "gc-pressure", notes="prints gc_s and wall_s: the true share"),
     Case("pool-futures", "pool_saturated", "pool-exhaustion"),
     Case("pool-futures-event", "pool_saturated", "pool-exhaustion", arguments=("event",)),
@@ -100,7 +109,7 @@ SICK = (
         "pool-gunicorn",
         "gunicorn_gthread",
         "pool-exhaustion",
-        needs=("gunicorn",),
+        needs=GUNICORN,
         load=Load("/stuck", clients=10, until="saturated"),
     ),
     Case(
@@ -115,7 +124,13 @@ SICK = (
     Case("deadlock-same-line", "deadlock_same_line", "deadlock", notes="RLocks; only identity tells them apart"),
     Case("deadlock-self", "deadlock_self", "deadlock"),
     Case("lock-contention", "lock_contention", "lock-contention"),
-    Case("lock-contention-cpu", "lock_contention", "lock-contention", arguments=("cpu",)),
+    Case(
+        "lock-contention-cpu",
+        "lock_contention",
+        "lock-contention",
+        arguments=("cpu",),
+        notes="cpu-hot-loop may be related",
+    ),
     Case("loop-sleep", "loop_blocked_sleep", "event-loop-blocked"),
     Case("loop-cpu", "loop_blocked_cpu", "event-loop-blocked", notes="cpu-hot-loop may be related"),
     Case("gil-contention", "gil_contention", "gil-contention"),
@@ -131,15 +146,18 @@ SICK = (
 LOOK_ALIKES = (
     _healthy("idle-futures", "pool_idle"),
     _healthy("idle-mp", "pool_idle", "mp"),
-    _healthy("idle-starlette", "starlette_limiter", "4", needs=STARLETTE),
-    _healthy("idle-gunicorn", "gunicorn_gthread", needs=("gunicorn",)),
-    _healthy("idle-waitress", "flask_waitress", needs=WAITRESS),
+    _healthy("idle-starlette", "starlette_limiter", "4", needs=STARLETTE, load=WARM_UP),
+    _healthy("idle-gunicorn", "gunicorn_gthread", needs=GUNICORN, load=WARM_UP),
+    _healthy("idle-waitress", "flask_waitress", needs=WAITRESS, load=WARM_UP),
     _healthy("idle-apscheduler", "apscheduler_worker", "idle", needs=("apscheduler",)),
     _healthy("draining-futures", "pool_draining"),
+    _healthy("draining-starlette", "starlette_limiter", "4", needs=STARLETTE, load=BURSTS),
+    _healthy("draining-gunicorn", "gunicorn_gthread", needs=GUNICORN, load=BURSTS),
+    _healthy("draining-waitress", "flask_waitress", needs=WAITRESS, load=BURSTS),
     _healthy("busy-futures", "pool_busy"),
-    _healthy("busy-starlette", "starlette_limiter", "4", needs=STARLETTE, load=Load("/fast", clients=4, pause_s=0.001)),
-    _healthy("busy-gunicorn", "gunicorn_gthread", needs=("gunicorn",), load=Load("/fast", clients=4, pause_s=0.001)),
-    _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=Load("/fast", clients=4, pause_s=0.001)),
+    _healthy("busy-starlette", "starlette_limiter", "4", needs=STARLETTE, load=FULL),
+    _healthy("busy-gunicorn", "gunicorn_gthread", needs=GUNICORN, load=FULL),
+    _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=FULL),
     _healthy("consumers", "pool_consumers", notes="all workers taken for ever, by design; nothing queued"),
     _healthy("cpu-batch", "cpu_batch", notes="cpu-hot-loop at info is right"),
     _healthy("allocation", "allocation", notes="cpu-hot-loop at info is right"),
