@@ -1,0 +1,1 @@
+"""What kdiag costs, measured: ratios side by side in one run."""

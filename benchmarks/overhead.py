@@ -1,0 +1,126 @@
+"""How much a target loses while it is observed: seconds with and without, in turn, on one running target.
+
+The machine's speed drifts, so each observed stretch is held against the unobserved ones right before and after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdiag.sources.tools import py_spy_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SETTLE_S = 0.5  # after a target started, and between stretches
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one target under one observer.
+
+    Attributes:
+        percent: median over the rounds of 1 - observed rate / mean of the rates before and after.
+        low, high: the least and the largest of the rounds.
+        own_cpu_percent: CPU of the observer, of one core.
+    """
+
+    percent: float
+    low: float
+    high: float
+    own_cpu_percent: float
+    rounds: int
+
+
+class Worker:
+    """A target of `benchmarks.targets` and its rate of work."""
+
+    def __init__(self, kind: str, threads: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.targets", kind, str(threads)], stdout=subprocess.PIPE, text=True
+        )
+        self.pid = self._process.pid
+        self._seen: list[tuple[float, int]] = []
+        self._ready = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+        self._ready.wait(60)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            said = json.loads(line)
+            if "at" in said:
+                self._seen.append((said["at"], said["done"]))
+            self._ready.set()
+
+    def rate(self, start: float, end: float) -> float:
+        """Units of work a second between two monotonic moments."""
+        inside = [(at, done) for at, done in self._seen if start <= at <= end]
+        (first_at, first), (last_at, last) = inside[0], inside[-1]
+        return (last - first) / (last_at - first_at)
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def worker(kind: str, threads: int) -> Iterator[Worker]:
+    """A target that runs while the block does."""
+    target = Worker(kind, threads)
+    try:
+        time.sleep(SETTLE_S + threads / 2000)
+        yield target
+    finally:
+        target.stop()
+
+
+def kdiag(pid: int, seconds: float) -> list[str]:
+    """The observation that a diagnosis is."""
+    return [sys.executable, "-m", "kdiag", "diagnose", str(pid), "--for", f"{seconds}s", "--full", "--format", "json"]
+
+
+def py_spy_record(pid: int, seconds: float) -> list[str]:
+    """The peer: py-spy record at its default rate, threads that wait included, as an exhausted pool needs."""
+    return [str(py_spy_path()), "record", "--idle", "--rate", "100", "--duration", str(round(seconds)), "--format", "raw",
+            "--output", str(Path(tempfile.gettempdir()) / f"kdiag-bench-{pid}.txt"), "--pid", str(pid)]  # fmt: skip
+
+
+def loss(target: Worker, observer: Callable[[int, float], list[str]], seconds: float, rounds: int) -> Loss:
+    """Observe for `seconds`, `rounds` times, with a rest as long before and after each."""
+    losses, own = [], []
+    before = _rest(target, seconds)
+    for _ in range(rounds):
+        start, cpu = time.monotonic(), _children_cpu_s()
+        subprocess.run(observer(target.pid, seconds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        end = time.monotonic()
+        own.append(100 * (_children_cpu_s() - cpu) / (end - start))
+        observed = target.rate(start, end)
+        after = _rest(target, seconds)
+        losses.append(100 * (1 - observed / ((before + after) / 2)))
+        before = after
+    return Loss(statistics.median(losses), min(losses), max(losses), statistics.median(own), rounds)
+
+
+def _rest(target: Worker, seconds: float) -> float:
+    time.sleep(SETTLE_S)
+    start = time.monotonic()
+    time.sleep(seconds)
+    return target.rate(start, time.monotonic())
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
