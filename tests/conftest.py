@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.targets import kill, left_behind
+from tests.support.targets import kill, left_behind, running_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def no_target_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a target process, or a child of one, alive."""
+    """Fail a test that leaves a target process, or a child of one, alive; those of wider fixtures may stay."""
+    before = running_marks()
     yield
-    remaining = left_behind()
+    remaining = left_behind(before)
     if remaining:
         commands = [" ".join(process.cmdline()) for process in remaining]
         kill(remaining)

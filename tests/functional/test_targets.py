@@ -12,7 +12,7 @@ import pytest
 import kdiag.demos
 from tests.support.cases import running
 from tests.support.interpreters import each_interpreter, of_minor
-from tests.support.targets import REPOSITORY, TargetFailedError, left_behind, start_target
+from tests.support.targets import REPOSITORY, TargetFailedError, alive, left_behind, running_marks, start_target
 from tests.targets.truth import CASES, HEALTHY, Case, culprit_lines
 
 if TYPE_CHECKING:
@@ -25,14 +25,6 @@ STANDARD_LIBRARY = [case for case in CASES if not case.needs]
 by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-def alive(process: psutil.Process) -> bool:
-    """Whether it still runs; an orphan that init has yet to reap does not."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def start_and_reap(case: Case, python: Interpreter | None = None) -> None:
     with running(case, python) as target:
         process = psutil.Process(target.pid)
@@ -41,7 +33,6 @@ def start_and_reap(case: Case, python: Interpreter | None = None) -> None:
         descendants = psutil.Process(target.root_pid).children(recursive=True)
     assert target.process.returncode is not None
     assert not [each for each in (process, *descendants) if alive(each)]
-    assert left_behind() == []
 
 
 @by_name
@@ -116,6 +107,23 @@ def test_what_left_the_process_group_is_reaped_too(tmp_path: Path) -> None:
     with start_target(script) as target:
         child = psutil.Process(target.pid)
     assert not alive(child)
+
+
+def test_target_that_is_not_ended_counts_as_left_behind() -> None:
+    wider = start_target("main_waits")
+    narrower = start_target("forks_and_reaps")
+    with wider:
+        before = running_marks()
+        with narrower as target:
+            assert target.pid in {process.pid for process in left_behind(before)}
+        assert left_behind(before) == []
+        assert len(left_behind()) == 1
+
+
+@each_interpreter(minimum=(3, 14), one_per_minor=True)
+def test_demo_runs_in_another_root(python: Interpreter) -> None:
+    with start_target("kdiag.demos.pool", "--for", "60", python=python) as target:
+        assert target.facts["pid"] == target.root_pid
 
 
 def test_healthy_services_answer_while_their_twins_do_not() -> None:

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ TARGETS = "tests.targets"
 MARK = "KDIAG_TEST_TARGET"
 
 _numbers = itertools.count()
-_started: set[str] = set()
+_running: set[str] = set()  # marks of the targets whose context is open, or could not be left cleanly
 
 
 class TargetFailedError(AssertionError):
@@ -109,7 +110,7 @@ def start_target(
     """
     interpreter = python or current()
     mark = f"{os.getpid()}.{next(_numbers)}"
-    _started.add(mark)
+    _running.add(mark)
     with contextlib.ExitStack() as stack:
         stderr = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
         root = stack.enter_context(_placed(script, interpreter))
@@ -159,17 +160,34 @@ def start_target(
             raise
 
 
-def left_behind() -> list[psutil.Process]:
-    """Processes of targets that this test process has started and that still live."""
-    return _marked(_started) if _started else []
+def running_marks() -> frozenset[str]:
+    """The targets that this test process has started and not yet reaped."""
+    return frozenset(_running)
+
+
+def left_behind(before: frozenset[str] = frozenset()) -> list[psutil.Process]:
+    """Processes, children included, of targets that run now and are not among those that ran `before`."""
+    marks = _running - before
+    return _marked(marks) if marks else []
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it still runs; an orphan that init has yet to reap does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """End processes at once, stopped ones too, and wait until they are gone."""
+    """End processes at once, stopped ones too, and wait until they have ended."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=10)
+    deadline = time.monotonic() + 10.0
+    while any(alive(process) for process in processes):
+        assert time.monotonic() < deadline, f"not to be killed: {processes}"
+        time.sleep(0.005)
 
 
 class _Lines:
@@ -250,11 +268,15 @@ def _environment() -> dict[str, str]:
 
 
 def _reap(process: subprocess.Popen[str], mark: str) -> None:
+    # Listed before the kill: a process that is about to end has no environment any more to know it by.
+    descendants = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=10)
-    while remaining := _marked({mark}):  # what left the group, and what that forked meanwhile
+    kill(descendants)
+    while remaining := _marked({mark}):  # what had lost its parent, and what was forked meanwhile
         kill(remaining)
+    _running.discard(mark)
 
 
 def _marked(marks: set[str]) -> list[psutil.Process]:
