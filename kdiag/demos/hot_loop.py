@@ -1,7 +1,7 @@
 """A customer service in which one request takes the CPU from all others.
 
-`GET /duplicates` compares every customer with every other: with 20,000 customers that is 200 million comparisons in
-pure Python, a minute of CPU, while the server's other threads beg for the interpreter's lock.
+`GET /duplicates` compares every customer with every other: with 20,000 customers that is 400 million comparisons in
+pure Python, half a minute of CPU, while the server's other threads beg for the interpreter's lock.
 """
 
 from __future__ import annotations
