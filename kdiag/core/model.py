@@ -296,6 +296,7 @@ class Finding:
         confidence: 0 to 1, how sure it is that the verdict holds; `certain` findings end a diagnosis early.
         score: 0 to 100; 25 at the info threshold, 75 at the warning threshold, towards 100 at four times.
         suspected: the evidence fits but does not prove; the title says so.
+        threads: idents of the threads that it is about, for the combination of findings; not part of a report.
     """
 
     verdict: str
@@ -313,6 +314,7 @@ class Finding:
     remedies: tuple[Remedy, ...] = ()
     related: tuple[str, ...] = ()
     playbook: str | None = None
+    threads: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +338,7 @@ class Threshold:
     warning: float | None
     critical: float | None
     learnt_from: str
+    info: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

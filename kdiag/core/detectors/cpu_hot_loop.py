@@ -1,0 +1,245 @@
+"""cpu-hot-loop: one function burns the CPU.
+
+A batch program may do that, so by itself it is worth a note. It is a disease where others depend on the process, or
+where one call into C does not come back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kdiag.core.busy import Busy, BusyStack, busy
+from kdiag.core.frames import Ownership, at
+from kdiag.core.loops import serves
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Severity, Threshold, Wait, Window
+from kdiag.core.processes import PROCESS_SOURCE, CpuShare, cpu_share
+from kdiag.core.series import Share, clustered_share
+from kdiag.core.threads import Look, Track, tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERDICT = "cpu-hot-loop"
+
+CPU = Threshold("cpu.cores", "cores", warning=None, critical=None, info=0.8, learnt_from="own preference: one core")
+FUNCTION = Threshold(
+    "cpu.function_share",
+    "ratio",
+    warning=None,
+    critical=None,
+    info=0.5,
+    learnt_from="own preference: a function that is most of the profile is the one to open",
+)
+CALL = Threshold(
+    "cpu.call",
+    "s",
+    warning=2.0,
+    critical=None,
+    learnt_from="own preference: 400 times the interpreter's switch interval of 5 ms",
+)
+STARVED = Threshold(
+    "cpu.starved_share",
+    "ratio",
+    warning=0.2,
+    critical=None,
+    learnt_from="own preference: others beg for the GIL in every fifth look",
+)
+THRESHOLDS = (CPU, FUNCTION, CALL, STARVED)
+
+_SPAN_S = 3.0
+_LOOKS = 8
+_CALL_LOOKS = 4
+_CALL_GAP_S = 1.2  # longer gaps between looks prove nothing about the time in between
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call into C that did not return: where, for how long (a lower bound), and whether it kept the GIL."""
+
+    frame: Frame
+    name: str
+    span_s: float
+    looks: int
+    kept_gil: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Hot:
+    """The function that was on the CPU most, the line of it that was, and its share."""
+
+    frame: Frame
+    ident: int
+    thread: str
+    inner: Frame
+    share: Share
+
+
+#  stacks that run, by function
+#    healthy  ▃parse ▂render ▂query ▁log …     many functions, none of them most of the time
+#    hot      ▇▇▇▇▇▇▇▇▇▇find ▁parse            one function in most stacks, and a core or more in use
+def detect(window: Window) -> Finding | NotEnoughEvidence | None:
+    """A function with more than half of the running stacks while the process uses most of a core."""
+    cpu = cpu_share(window)
+    if cpu is None:
+        return NotEnoughEvidence(VERDICT, "the process's CPU time was not seen twice", "observe for longer")
+    if cpu.share < (CPU.info or 0):
+        return None if cpu.span_s >= _SPAN_S else _too_short(cpu)
+    if cpu.span_s < _SPAN_S:
+        return _too_short(cpu)
+    stacks = busy(window)
+    if stacks is None or stacks.total() < _LOOKS:
+        return NotEnoughEvidence(VERDICT, "too few stacks were seen running", "allow kdiag to read the stacks")
+    ownership = Ownership.of(window)
+    hot = _hottest(stacks, ownership)
+    if hot is None or hot.share.low < (FUNCTION.info or 0):
+        return None
+    return _finding(window, ownership, cpu, hot, stacks.source)
+
+
+def _too_short(cpu: CpuShare) -> NotEnoughEvidence:
+    return NotEnoughEvidence(VERDICT, f"{cpu.span_s:.1f} s of CPU time are too few to tell", "observe for longer")
+
+
+def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
+    """The function that most running stacks are in, counted by their culprit."""
+    functions: Counter[tuple[str, str]] = Counter()
+    lines: Counter[tuple[str, str, Frame, Frame, int, str]] = Counter()
+    for stack in stacks.stacks():
+        frame = ownership.culprit(stack.frames)
+        if frame:
+            key = frame.file, frame.function
+            functions[key] += stack.count
+            lines[(*key, frame, stack.frames[0], stack.ident, stack.thread)] += stack.count
+    if not functions:
+        return None
+    top = functions.most_common(1)[0][0]
+
+    def belongs(stack: BusyStack) -> bool:
+        frame = ownership.culprit(stack.frames)
+        return frame is not None and (frame.file, frame.function) == top
+
+    share = stacks.share(belongs)
+    line = max((item for item in lines.items() if item[0][:2] == top), key=lambda item: item[1])[0]
+    return _Hot(line[2], line[4], line[5], line[3], share) if share else None
+
+
+def _finding(window: Window, ownership: Ownership, cpu: CpuShare, hot: _Hot, source: str) -> Finding:
+    everybody = tracks(window)
+    calls = [call for track in everybody if track.ident == hot.ident if (call := _stuck_call(window, track, ownership))]
+    call = max(calls, key=lambda c: c.span_s, default=None)
+    starved = _starved(everybody, hot)
+    depends = serves(window, everybody)
+    starves = starved is not None and starved.low >= (STARVED.warning or 0)
+    severity: Severity = "info"
+    if call and call.kept_gil and (depends or len([t for t in everybody if t.alive]) > 1):
+        severity = "critical"
+    elif call or depends or starves:
+        severity = "warning"
+    name = ownership.name(hot.frame)
+    title = f"{name} ({at(hot.frame)}) is in {hot.share.value:.0%} of the running stacks of a process at "
+    title += f"{cpu.share:.0%} CPU"
+    if call:
+        title = f"{call.name} called by {name} at {at(call.frame)} has not returned for at least {call.span_s:.1f} s"
+        title += " and keeps the GIL" if call.kept_gil else ""
+    return Finding(
+        VERDICT,
+        severity,
+        {"info": 25 + round(49 * hot.share.low), "warning": 75 + round(10 * hot.share.low), "critical": 95}[severity],
+        0.97 if hot.share.low >= 0.7 and not call else 0.9,
+        title,
+        _summary(call, depends, starves),
+        ownership.place(hot.frame, hot.thread, what=call.name if call else ownership.call(hot.frame) or None),
+        _evidence(cpu, hot, call, starved, source),
+        () if hot.inner == hot.frame else (ownership.place(hot.inner, hot.thread, "runs"),),
+        suspected=call is not None,
+        threads=(hot.ident,),
+    )
+
+
+def _stuck_call(window: Window, track: Track, ownership: Ownership) -> _Call | None:
+    """The longest time over which the thread stood in one call into C and computed all along.
+
+    Frames are the user's only; that the call does not return is concluded from the same line in all frames over two
+    seconds. A native look that finds the interpreter's own loop innermost refutes it.
+    """
+    longest: list[Look] = []
+    current: list[Look] = []
+    for look in track.looks:
+        thread = look.thread
+        computes = bool(thread.frames) and (thread.holds_gil or thread.wait is Wait.RUNNING)
+        if computes and current and thread.frames == current[0].thread.frames and _near(current[-1], look):
+            current.append(look)
+        else:
+            current = [look] if computes else []
+        longest = max(longest, current, key=len)
+    if len(longest) < _CALL_LOOKS or longest[-1].at - longest[0].at < (CALL.warning or 0):
+        return None
+    frames = longest[0].thread.frames
+    culprit = ownership.culprit(frames)
+    name = (ownership.call(culprit) if culprit else "") or ownership.call(frames[0])
+    if culprit is None or not ownership.call(frames[0]) or _interprets(window, track, longest):
+        return None
+    kept = all(look.thread.holds_gil for look in longest)
+    return _Call(culprit, name, longest[-1].at - longest[0].at, len(longest), kept)
+
+
+def _near(before: Look, after: Look) -> bool:
+    return after.at - before.at <= _CALL_GAP_S
+
+
+def _interprets(window: Window, track: Track, looks: Sequence[Look]) -> bool:
+    """Whether a native look in that time found the thread in the interpreter's loop instead of in a C function."""
+    return any(
+        sample.frames and sample.frames[0].function.startswith("_PyEval")
+        for sample in window.native
+        if sample.thread_id == track.last.thread_id and looks[0].at <= sample.at <= looks[-1].at
+    )
+
+
+def _starved(everybody: Sequence[Track], hot: _Hot) -> Share | None:
+    """The share of looks in which some thread that is not in the hot function begged for the GIL."""
+    begging: Counter[float] = Counter()
+    for track in everybody:
+        for look in track.looks:
+            function = (hot.frame.file, hot.frame.function)
+            same = any((frame.file, frame.function) == function for frame in look.thread.frames)
+            begging[look.at] += look.thread.wait is Wait.GIL and not same
+    return clustered_share((min(1, count), 1) for count in begging.values())
+
+
+def _summary(call: _Call | None, depends: bool, starves: bool) -> str:
+    said = []
+    if call:
+        said.append(f"The same call stood in all of {call.looks} looks in a row.")
+        if call.kept_gil:
+            said.append("As long as it keeps the GIL no other Python code of the process runs.")
+    if depends:
+        said.append("Others depend on this process: it listens or runs an event loop.")
+    elif not call:
+        said.append("Nobody seems to depend on this process; a batch program may well compute all the time.")
+    if starves:
+        said.append("Other threads beg for the GIL meanwhile.")
+    return " ".join(said)
+
+
+def _evidence(cpu: CpuShare, hot: _Hot, call: _Call | None, starved: Share | None, source: str) -> tuple[Evidence, ...]:
+    share = hot.share
+    evidence = [
+        Evidence(CPU.metric, cpu.share, CPU.unit, cpu.samples, PROCESS_SOURCE, threshold=CPU.info),
+        Evidence(
+            FUNCTION.metric, share.value, FUNCTION.unit, share.samples, source, share.low, share.high, FUNCTION.info
+        ),
+    ]
+    if call:
+        span = round(call.span_s, 3)
+        evidence.append(Evidence(CALL.metric, span, CALL.unit, call.looks, source, low=span, threshold=CALL.warning))
+    if starved and starved.value > 0:
+        evidence.append(
+            Evidence(
+                STARVED.metric, starved.value, STARVED.unit, starved.samples, source,
+                starved.low, starved.high, STARVED.warning,
+            )
+        )  # fmt: skip
+    return tuple(evidence)

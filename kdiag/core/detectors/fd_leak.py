@@ -1,0 +1,94 @@
+"""fd-leak: open descriptors grow without a pause.
+
+The kind that grows, and the path or peer behind most of the new ones, are seen from outside; the line is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, ProcessSample, Severity, Threshold, Window
+from kdiag.core.processes import PROCESS_SOURCE, points
+from kdiag.core.series import Trend, score, trend
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERDICT = "fd-leak"
+
+GROWTH = Threshold(
+    "fd.growth", "descriptors", warning=10.0, critical=None, learnt_from="own preference, after Clinic Doctor's handles"
+)
+USED = Threshold(
+    "fd.used_of_limit",
+    "ratio",
+    warning=None,
+    critical=0.8,
+    learnt_from="own preference: alerting rules for open files commonly stand at 80 to 90 %",
+)
+THRESHOLDS = (GROWTH, USED)
+
+_SPAN_S = 8.0
+_SAMPLES = 6
+
+
+#  open descriptors
+#    healthy   ▃▅▃▆▃▅▃▄   connections come and go        ▁▆▆▆▆▆▆▆   a pool fills, then stays
+#    sick      ▁▂▃▄▅▆▇█   every third of the window rises
+def detect(window: Window) -> Finding | NotEnoughEvidence | None:
+    """A rise of the number of descriptors whose lower bound passes the threshold, in every third of the window."""
+    rise = trend(points(window, _count))
+    if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
+        if window.process and all(sample.descriptors is None for sample in window.process):
+            return NotEnoughEvidence(VERDICT, "descriptors could not be read", "run kdiag as the target's user or root")
+        return NotEnoughEvidence(VERDICT, "descriptors were not seen long enough", f"observe for {_SPAN_S:g} s or more")
+    if not rise.sustained or rise.growth_low < (GROWTH.warning or 0):
+        return None
+    return _finding(window, rise)
+
+
+def _count(sample: ProcessSample) -> float | None:
+    return None if sample.descriptors is None else float(sum(sample.descriptors.values()))
+
+
+def _finding(window: Window, rise: Trend) -> Finding:
+    seen = [sample for sample in window.process if sample.descriptors is not None]
+    first, last = seen[0], seen[-1]
+    kind, by_kind = _most_grown(first.descriptors or {}, last.descriptors or {})
+    name, by_name = _most_grown(first.descriptor_names, last.descriptor_names)
+    now = _count(last) or 0.0
+    limit = last.descriptor_limit
+    severity: Severity = "critical" if limit and now / limit >= (USED.critical or 1) else "warning"
+    per_minute = rise.slope * 60
+    summary = f"Most of the new ones are of kind '{kind}' ({by_kind:+.0f})"
+    summary += f"; {by_name:+.0f} lead to {name}." if name and by_name > 0 else "."
+    evidence = [
+        Evidence(
+            GROWTH.metric, rise.growth, GROWTH.unit, rise.samples, PROCESS_SOURCE,
+            rise.growth_low, rise.growth_high, GROWTH.warning,
+        ),
+        Evidence("fd.per_minute", per_minute, "descriptors/min", rise.samples, PROCESS_SOURCE),
+    ]  # fmt: skip
+    if limit:
+        evidence.append(
+            Evidence(USED.metric, now / limit, USED.unit, rise.samples, PROCESS_SOURCE, threshold=USED.critical)
+        )
+        left = (limit - now) / rise.slope / 60
+        summary += f" At this pace the limit of {limit} is reached in {left:.0f} minutes."
+    return Finding(
+        VERDICT,
+        severity,
+        score(rise.growth_low, 10.0),
+        0.9,
+        f"Open descriptors grew by {rise.growth:.0f} in {rise.span_s:.1f} s, most of them of kind '{kind}'",
+        summary,
+        None,
+        tuple(evidence),
+        suspected=True,
+    )
+
+
+def _most_grown(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[str, int]:
+    """The key whose count rose most, and by how much; ("", 0) without keys."""
+    grown = {key: after.get(key, 0) - before.get(key, 0) for key in (*before, *after)}
+    return max(grown.items(), key=lambda item: item[1], default=("", 0))

@@ -1,0 +1,196 @@
+"""gc-pressure: a large share of the time goes to the cyclic garbage collector.
+
+The interpreter's own `collecting` flag, read in bursts, gives the share; the stacks say who allocated meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kdiag.core.busy import busy
+from kdiag.core.frames import Ownership, at
+from kdiag.core.model import (
+    SEVERITIES,
+    CollectorSample,
+    Evidence,
+    Finding,
+    Frame,
+    NotEnoughEvidence,
+    Threshold,
+    Window,
+)
+from kdiag.core.processes import CpuShare, cpu_share
+from kdiag.core.series import Share, clustered_share, score, severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERDICT = "gc-pressure"
+
+SHARE = Threshold(
+    "gc.share",
+    "ratio",
+    warning=0.10,
+    critical=0.40,
+    learnt_from="JMC 5/10 %, Datadog 10 %; a kube-proxy incident was over 60 %",
+)
+PAUSE = Threshold("gc.pause_max", "s", warning=0.1, critical=1.0, learnt_from="Clinic Doctor, JMC, Datadog")
+THRESHOLDS = (SHARE, PAUSE)
+
+_WHOLE_S = 9.5  # ten seconds, less a burst that had not ended
+_CLEAR_S = 3.0  # enough where the share is twice the threshold
+_BURSTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Allocating:
+    """The line that ran while the collector did, `seen` times among `total` stacks."""
+
+    frame: Frame
+    ident: int
+    thread: str
+    seen: int
+    total: int
+    source: str
+
+
+#  collecting?
+#    healthy   ▁▁▂▁▁▁▁▂▁▁▁▁▂▁▁▁   now and then, for a millisecond
+#    sick      ▇▇▅▇▇▇▂▇▇▇▇▅▇▇▇▇   most reads find a collection under way
+#    paused    ▁▁▁▁▁▁▁▇▇▇▇▁▁▁▁▁   one collection that lasts: a large heap, walked whole
+def detect(window: Window) -> Finding | NotEnoughEvidence | None:
+    """The collector's share of wall time by its lower bound, or one long collection."""
+    samples = window.collector
+    share = clustered_share((sample.collecting, sample.reads) for sample in samples)
+    if share is None:
+        return _unread(window)
+    pause = _longest(samples)
+    by_share, by_pause = severity(share.low, SHARE), severity(pause, PAUSE)
+    span = samples[-1].at - samples[0].at + samples[0].span_s
+    enough = span >= _WHOLE_S or (span >= _CLEAR_S and share.low >= 2 * (SHARE.warning or 0))
+    if not enough or len(samples) < _BURSTS:
+        by_share = None
+    if by_share or by_pause:
+        return _finding(window, share, pause, by_share is not None)
+    if (span < _WHOLE_S or len(samples) < _BURSTS) and share.high >= (SHARE.warning or 0):
+        return NotEnoughEvidence(
+            VERDICT,
+            f"the collector's share is between {share.low:.0%} and {share.high:.0%} after {span:.1f} s",
+            "observe for ten seconds or more",
+        )
+    return None
+
+
+def _unread(window: Window) -> NotEnoughEvidence | None:
+    """Without reads: a process that hardly computes cannot be one that hardly does anything but collect."""
+    cpu = cpu_share(window)
+    if cpu is not None and cpu.share < (SHARE.warning or 0):
+        return None
+    return NotEnoughEvidence(
+        VERDICT, "the interpreter's collector state could not be read", "allow kdiag to read the target's memory"
+    )
+
+
+def _longest(samples: Sequence[CollectorSample]) -> float:
+    """Seconds of the longest single collection, a lower bound.
+
+    One that outlasts a burst fills the next ones to the last read, and the count of collections stands still
+    meanwhile, since the interpreter counts a collection when it ends.
+    """
+    longest, running = max(sample.longest_s for sample in samples), 0.0
+    for before, sample in pairwise(samples):
+        whole = 0 < sample.reads == sample.collecting
+        same = bool(sample.collections) and sample.collections == before.collections
+        running = running + sample.span_s if whole and same else 0.0
+        longest = max(longest, running)
+    return longest
+
+
+def _finding(window: Window, share: Share, pause: float, by_share: bool) -> Finding:
+    ownership, cpu = Ownership.of(window), cpu_share(window)
+    culprit = _allocating(window, ownership)
+    explicit = culprit is not None and _collects(ownership.call(culprit.frame))
+    reached = [s for s in (severity(share.low, SHARE) if by_share else None, severity(pause, PAUSE)) if s]
+    title = (
+        f"{share.value:.0%} of the time goes to the garbage collector"
+        if by_share
+        else f"One garbage collection stopped the program for at least {pause:.2g} s"
+    )
+    if culprit and explicit:
+        title += f", which {ownership.name(culprit.frame)} calls at {at(culprit.frame)}"
+    return Finding(
+        VERDICT,
+        max(reached, key=SEVERITIES.index),
+        max(score(share.low, 0.10) if by_share else 0, score(pause, 0.1)),
+        _confidence(share, by_share),
+        title,
+        _summary(culprit, explicit, share, cpu),
+        ownership.place(culprit.frame, culprit.thread) if culprit else None,
+        _evidence(window, share, pause, cpu),
+        threads=(culprit.ident,) if culprit else (),
+    )
+
+
+def _allocating(window: Window, ownership: Ownership) -> _Allocating | None:
+    """The line that stood most often on top of the stack that held the GIL, and how often.
+
+    Collections start where containers are created and run with the GIL held, so while most of the time goes to the
+    collector, whoever holds the GIL is the one that allocates (or calls the collector).
+    """
+    stacks = busy(window, holders_only=True)
+    if stacks is None:
+        return None
+    counts: Counter[tuple[Frame, int, str]] = Counter()
+    for stack in stacks.stacks():
+        frame = ownership.culprit(stack.frames)
+        if frame:
+            counts[frame, stack.ident, stack.thread] += stack.count
+    (frame, ident, thread), seen = counts.most_common(1)[0]
+    return _Allocating(frame, ident, thread, seen, stacks.total(), stacks.source)
+
+
+def _collects(call: str) -> bool:
+    """Whether a call is to the collector itself: `gc.collect`, or `collect` imported from gc."""
+    return call in {"gc.collect", "collect"}
+
+
+def _confidence(share: Share, by_share: bool) -> float:
+    """Near certainty once the whole interval lies above the threshold with room to spare."""
+    return 0.99 if by_share and share.low >= 1.5 * (SHARE.warning or 0) else 0.95 if by_share else 0.9
+
+
+def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: CpuShare | None) -> str:
+    said = []
+    if cpu and cpu.share > 0:
+        said.append(f"That is {min(1.0, share.value / cpu.share):.0%} of the CPU time that the process used.")
+    if culprit and explicit:
+        said.append(f"{at(culprit.frame)} calls the collector itself.")
+    elif culprit:
+        said.append(
+            f"Seen from outside: {at(culprit.frame)} was on top in {culprit.seen} of {culprit.total} stacks that ran."
+        )
+    return " ".join(said) or "The interpreter's own flag says so; no stack was seen that could name the line."
+
+
+def _evidence(window: Window, share: Share, pause: float, cpu: CpuShare | None) -> tuple[Evidence, ...]:
+    first, last = window.collector[0], window.collector[-1]
+    source = f"collector.{last.tool}"
+    reads, bursts = share.samples, len(window.collector)
+    evidence = [
+        Evidence(SHARE.metric, share.value, SHARE.unit, reads, source, share.low, share.high, SHARE.warning),
+        Evidence(PAUSE.metric, pause, PAUSE.unit, reads, source, low=pause, threshold=PAUSE.warning),
+    ]
+    if cpu and cpu.share > 0:
+        value = min(1.0, share.value / cpu.share)
+        evidence.append(
+            Evidence("gc.share_of_cpu", value, "ratio", min(reads, cpu.samples), f"{source}, process.psutil")
+        )
+    span = last.at - first.at
+    if span > 0 and len(first.collections) == len(last.collections):
+        for generation, (before, after) in enumerate(zip(first.collections, last.collections, strict=True)):
+            rate = max(0, after - before) / span
+            evidence.append(Evidence(f"gc.collections_per_s.gen{generation}", rate, "1/s", bursts, source))
+    return tuple(evidence)

@@ -1,0 +1,165 @@
+"""lock-contention: threads lose their time waiting for one lock.
+
+The time that all threads together waited for it, over the time of the recording: 1 means that on average one thread
+stood there all the time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kdiag.core.frames import Ownership, at
+from kdiag.core.locks import Lock, Want, held, wanted
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, ThreadSample, Threshold, Wait, Window
+from kdiag.core.series import Share, clustered_share, score, severity
+from kdiag.core.threads import Waiting, stack_source, stillness, too_few_stacks, tracks, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERDICT = "lock-contention"
+
+WAITED = Threshold("lock.waiting", "ratio", warning=1.0, critical=4.0, learnt_from="JMC: Java blocking rule")
+THRESHOLDS = (WAITED,)
+
+_LOOKS = 10
+_SPAN_S = 3.0
+_WORK_WAITS = frozenset({Waiting.SELECT, Waiting.ACCEPT, Waiting.QUEUE})
+
+
+@dataclass(slots=True)
+class _Contended:
+    """One lock over the window: who waited for it in each sample, and where its holder was."""
+
+    want: Want
+    waiters: dict[float, int] = field(default_factory=lambda: defaultdict(int))
+    frames: Counter[Frame] = field(default_factory=Counter)
+    threads: dict[int, str] = field(default_factory=dict)
+    holders: Counter[tuple[Frame, str]] = field(default_factory=Counter)
+    idle_holders: int = 0
+
+
+#  threads that wait for the lock, at one look
+#    healthy  . . w . . . w .      now and then one
+#    sick     www wwww www wwww    a queue at every look, and its members change
+def detect(window: Window) -> Finding | NotEnoughEvidence | None:
+    """The lock on which most time was lost; one that moves before one that stands."""
+    missing = too_few_stacks(window, VERDICT, _LOOKS, _SPAN_S)
+    if missing:
+        return missing
+    ownership = Ownership.of(window)
+    still = {
+        track.ident
+        for track in tracks(window)
+        if (rest := stillness(track)) and rest.since <= window.stacks[0].at and track.alive
+    }
+    found = []
+    for lock in _locks(window, ownership):
+        share = _waiting_share(window, lock)
+        count = len(lock.threads)
+        worst = severity(share.low * count, WAITED) if share else None
+        waits_for_work = lock.idle_holders > sum(lock.holders.values()) / 2
+        if share and worst and not waits_for_work:
+            found.append((not set(lock.threads) <= still, share.low * count, lock, share, worst))
+    if not found:
+        return None
+    moves, low, lock, share, worst = max(found, key=lambda item: item[:2])
+    count = len(lock.threads)
+    waited = share.value * count
+    frame = lock.frames.most_common(1)[0][0]
+    name = lock.want.name or f"the lock at {at(frame)}"
+    title = f"On average {waited:.1f} of {count} threads wait for {name} at {at(frame)}"
+    return Finding(
+        VERDICT,
+        worst,
+        score(low, 1.0),
+        0.97 if moves and low >= 1.5 else 0.85,
+        title,
+        _summary(ownership, lock, moves),
+        _culprit(window, ownership, frame, lock),
+        (
+            Evidence(
+                WAITED.metric, waited, WAITED.unit, share.samples, stack_source(window),
+                low, share.high * count, WAITED.warning,
+            ),
+            Evidence("lock.threads", count, "threads", len(window.stacks), stack_source(window)),
+        ),
+        _places(ownership, lock, frame),
+        threads=tuple(lock.threads),
+    )  # fmt: skip
+
+
+def _locks(window: Window, ownership: Ownership) -> Sequence[_Contended]:
+    """Every lock that was waited for, with its waiters and holders sample by sample."""
+    found: dict[tuple[Lock, ...], _Contended] = {}
+    for sample in window.stacks:
+        wants = [(thread, want) for thread in sample.threads if (want := wanted(thread, ownership))]
+        for thread, want in wants:
+            lock = found.setdefault(want.locks, _Contended(want))
+            lock.waiters[sample.at] += 1
+            lock.frames[want.frame] += 1
+            lock.threads[thread.ident] = thread.name
+        if wants:
+            _note_holders(sample.threads, {lock: w.locks for _, w in wants for lock in w.locks}, found, ownership)
+    return list(found.values())
+
+
+def _note_holders(
+    threads: Sequence[ThreadSample],
+    wanted_now: dict[Lock, tuple[Lock, ...]],
+    found: dict[tuple[Lock, ...], _Contended],
+    ownership: Ownership,
+) -> None:
+    """Note where the threads stood that hold, by their source, a lock that others wait for."""
+    for thread in threads:
+        for hold in held(thread, ownership):
+            if hold.lock not in wanted_now:
+                continue
+            lock = found[wanted_now[hold.lock]]
+            frame = ownership.culprit(thread.frames)
+            if frame:
+                lock.holders[frame, thread.name] += 1
+                lock.idle_holders += thread.wait in {Wait.POLL, Wait.IO, Wait.LOCK} and _waits_for_work(thread)
+
+
+def _waits_for_work(thread: ThreadSample) -> bool:
+    """A holder that waits for work lets its followers wait for their turn: leader and followers, not contention."""
+    return waiting(thread.frames)[0] in _WORK_WAITS
+
+
+def _waiting_share(window: Window, lock: _Contended) -> Share | None:
+    """The share of its waiters' time that they waited; every sample is one batch of all of them."""
+    count = len(lock.threads)
+    return clustered_share((lock.waiters.get(sample.at, 0), count) for sample in window.stacks)
+
+
+def _summary(ownership: Ownership, lock: _Contended, moves: bool) -> str:
+    said = "The lock moves, but too slowly for them." if moves else "None of them got it in the whole window."
+    if lock.holders:
+        (frame, thread), seen = lock.holders.most_common(1)[0]
+        where = f"{ownership.name(frame)} at {at(frame)}"
+        said += f" Its holder was most often seen in {where} ('{thread}', {seen} times)."
+    return said
+
+
+def _culprit(window: Window, ownership: Ownership, frame: Frame, lock: _Contended) -> Place | None:
+    """The user's line that waits: the acquiring one, or the caller of the library that acquires."""
+    for sample in window.stacks:
+        for thread in sample.threads:
+            if thread.ident in lock.threads and frame in thread.frames:
+                blamed = ownership.culprit(thread.frames)
+                return ownership.place(blamed or frame, thread.name, what=lock.want.name)
+    return None
+
+
+def _places(ownership: Ownership, lock: _Contended, frame: Frame) -> tuple[Place, ...]:
+    """Where holders stood, and the other lines that wait for the lock."""
+    places = [
+        ownership.place(where, thread, "holds", lock.want.name) for (where, thread), _ in lock.holders.most_common()
+    ]
+    unique = {(place.file, place.line): place for place in reversed(places)}
+    others = [other for other, _ in lock.frames.most_common() if other != frame]
+    waits = [ownership.place(other, None, "waits", lock.want.name) for other in others]
+    return (*list(unique.values())[::-1][:3], *waits[:3])

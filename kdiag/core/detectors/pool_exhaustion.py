@@ -1,0 +1,253 @@
+"""pool-exhaustion: all workers of a thread pool are taken, none of them moves, and work waits.
+
+From outside the queue cannot be seen. What can be seen is that no worker is left, that none of them ran at all, and
+sometimes that work waits: connections that nobody accepts or reads, or threads that wait for the pool's results.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kdiag.core.frames import Ownership, at
+from kdiag.core.loops import idles, loop_tracks
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, Severity, Threshold, Window
+from kdiag.core.pools import SERVERS, Doing, Kind, Pool, doing, pools, task_of
+from kdiag.core.series import score
+from kdiag.core.threads import (
+    Stillness,
+    Track,
+    Waiting,
+    stack_source,
+    stillness,
+    too_few_stacks,
+    tracks,
+    waiting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERDICT = "pool-exhaustion"
+
+STUCK = Threshold(
+    "pool.stuck", "s", warning=5.0, critical=None, learnt_from=".NET: queue > 200; JMC; own preference for the time"
+)
+QUEUED = Threshold(
+    "pool.waiting_per_worker",
+    "ratio",
+    warning=None,
+    critical=2.0,
+    learnt_from="own preference: twice the workers is more than the pool can take on next, twice over",
+)
+THRESHOLDS = (STUCK, QUEUED)
+
+_STUCK_S = 5.0
+_LOOKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Exhausted:
+    """One pool without a free worker. `queued` counts the work that demonstrably waits; `nested` waits on itself."""
+
+    pool: Pool
+    still: Stillness
+    whole: bool
+    nested: bool
+    queued: int
+    certain: bool
+
+    @property
+    def critical(self) -> bool:
+        return self.nested or self.queued >= 2 * len(self.pool.workers)
+
+
+#  workers that are free          exhausted     ▅▃▁▁▁▁▁▁▁▁▁▁▁▁   no worker is free, and the same tasks sit there
+#                                 draining      ▅▁▁▁▁▁▂▄▅▅▁▁▁▂   no worker is free, but each runs again and again
+#                                 idle          ▅▅▅▅▅▅▅▅▅▅▅▅▅▅   all wait in the pool's own queue
+def detect(window: Window) -> Finding | NotEnoughEvidence | None:
+    """The worst pool whose workers all sit in tasks that did not move for five seconds."""
+    if not window.stacks:
+        return too_few_stacks(window, VERDICT, _LOOKS, _STUCK_S)
+    everybody = tracks(window)
+    exhausted, open_question = [], None
+    for pool in pools(window, everybody):
+        found = _judge(window, pool, everybody)
+        if isinstance(found, _Exhausted):
+            exhausted.append(found)
+        elif found is not None:
+            open_question = found
+    if not exhausted:
+        return open_question
+    worst = max(exhausted, key=lambda e: (e.critical, e.certain, e.queued, len(e.pool.workers)))
+    return _finding(window, worst, [e for e in exhausted if e is not worst])
+
+
+def _judge(window: Window, pool: Pool, everybody: Sequence[Track]) -> _Exhausted | NotEnoughEvidence | None:
+    """Whether the pool is exhausted; NotEnoughEvidence while it still might turn out to be."""
+    kinds = [_doing(worker) for worker in pool.workers]
+    if Doing.IDLE in kinds:
+        return None
+    stills = [stillness(worker) for worker in pool.workers]
+    known = [still for still in stills if still]
+    if len(known) < len(stills):
+        if any(still and still.looks == 1 for still in stills):
+            return None
+        return NotEnoughEvidence(VERDICT, f"whether the workers of {pool.called()} move could not be read")
+    since = max(still.since for still in known)
+    still = Stillness(since, window.stacks[-1].at, min(still.looks for still in known))
+    if still.span_s < _STUCK_S or still.looks < _LOOKS:
+        # A pool that stood still all along may be stuck; one that moved meanwhile is at work.
+        return too_few_stacks(window, VERDICT, _LOOKS, _STUCK_S)
+    waiting_work = _queued(window, pool, everybody, since)
+    consumers = kinds.count(Doing.CONSUMER)
+    nested = all(kind is Doing.FUTURE for kind in kinds)
+    if not nested and not waiting_work and (consumers or len(pool.workers) == 1 or not _may_wait(window, pool)):
+        return None
+    return _Exhausted(
+        pool, still, since <= window.stacks[0].at, nested, waiting_work, _certain(pool, nested, waiting_work)
+    )
+
+
+def _doing(worker: Track) -> Doing:
+    task = task_of(worker.frames)
+    return doing(*task) if task else Doing.TASK
+
+
+def _certain(pool: Pool, nested: bool, queued: int) -> bool:
+    """Whether it is more than a suspicion: the pool is known to be full, or work was seen to wait for it."""
+    return not nested and (queued > 0 or pool.size == len(pool.workers))
+
+
+def _may_wait(window: Window, pool: Pool) -> bool:
+    """Whether work may be waiting that cannot be seen.
+
+    Not in a pool that is known to have room for more workers, and not where the process has no more connections than
+    workers: then every request has its worker. (Unix sockets are in no count, so zero says nothing.)
+    """
+    if pool.size is not None and len(pool.workers) < pool.size:
+        return False
+    if pool.kind not in SERVERS or pool.size is not None:
+        return True
+    established = max((sample.connections.get("ESTABLISHED", 0) for sample in window.process), default=0)
+    return established == 0 or established > len(pool.workers)
+
+
+def _queued(window: Window, pool: Pool, everybody: Sequence[Track], since: float) -> int:
+    """How much work demonstrably waited all the time since then.
+
+    For a server's pool: connections that nobody accepted or read. Otherwise threads outside of all pools that waited
+    for a future without a move: as many of them as there are workers may wait for the running tasks, the others wait
+    for queued ones.
+    """
+    if pool.kind in SERVERS:
+        return min((sample.backlog for sample in window.process if sample.at >= since), default=0)
+    outside = 0
+    for track in everybody:
+        if track.alive and not task_of(track.frames) and waiting(track.frames)[0] is Waiting.FUTURE:
+            still = stillness(track)
+            outside += still is not None and still.span_s >= _STUCK_S
+    return max(0, outside - len(pool.workers))
+
+
+def _finding(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) -> Finding:
+    ownership, pool = Ownership.of(window), worst.pool
+    blamed = Counter(_blamed(worker, ownership) for worker in pool.workers)
+    frame, sitting = blamed.most_common(1)[0]
+    example = next(worker for worker in pool.workers if _blamed(worker, ownership) == frame)
+    severity: Severity = "critical" if worst.critical else "warning"
+    count, span = len(pool.workers), worst.still.span_s
+    points = score(span, _STUCK_S)
+    return Finding(
+        VERDICT,
+        severity,
+        max(points, 95) if worst.critical else points,
+        _confidence(worst),
+        _title(worst, frame, sitting, span),
+        _summary(window, worst, others),
+        ownership.place(frame, example.name, what=pool.name),
+        _evidence(window, worst),
+        _places(pool, ownership, frame),
+        suspected=not worst.certain,
+        threads=tuple(worker.ident for worker in pool.workers[:count]),
+    )
+
+
+def _blamed(worker: Track, ownership: Ownership) -> Frame:
+    """The culprit within the worker's task; the worker's own loop when the task is a C function."""
+    task = task_of(worker.frames)
+    frame = ownership.culprit(task[1] if task and task[1] else worker.frames)
+    assert frame  # noqa: S101 - a worker is known by its frames
+    return frame
+
+
+def _confidence(worst: _Exhausted) -> float:
+    """Surer with work that was seen to wait, or with a size that is known."""
+    if worst.certain:
+        return 0.97 if worst.queued else 0.9
+    return 0.85 if worst.nested else 0.75
+
+
+def _title(worst: _Exhausted, frame: Frame, sitting: int, span: float) -> str:
+    pool, count = worst.pool, len(worst.pool.workers)
+    who = f"All {count} workers of {pool.called()}" if count > 1 else f"The only worker of {pool.called()}"
+    have = "have" if count > 1 else "has"
+    where = f"at {at(frame)}" if sitting == count else f"in tasks, {sitting} of them at {at(frame)},"
+    time = f"for the whole {span:.1f} s" if worst.whole else f"for the last {span:.1f} s"
+    if worst.nested:
+        return f"{who} {have} waited {where} for other tasks {time}: a nested wait on the pool itself is suspected"
+    if worst.queued:
+        return f"{who} {have} sat {where} {time} while {worst.queued} more {_work(pool, worst.queued)}"
+    return f"{who} {have} sat {where} {time}" + ("" if worst.certain else ": exhaustion is suspected")
+
+
+def _work(pool: Pool, count: int) -> str:
+    what = "connection" if pool.kind in SERVERS else "caller"
+    return f"{what} waits" if count == 1 else f"{what}s wait"
+
+
+def _summary(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) -> str:
+    pool = worst.pool
+    said = ["No worker ran at all meanwhile, so whatever is queued behind them waits."]
+    if worst.nested:
+        said = ["Each worker waits for the result of a task that can only run on a free worker, and none is free."]
+    if pool.size is not None:
+        said.append(f"The pool can have {pool.size} workers.")
+    elif pool.kind is Kind.ANYIO:
+        said.append("The limiter's size cannot be seen from outside (40 by default); no worker thread is idle.")
+    else:
+        said.append("Its size and its queue cannot be seen from outside.")
+    loops = loop_tracks([track for track in tracks(window) if track.alive])
+    if pool.kind in {Kind.ANYIO, Kind.ASYNCIO} and loops and all(idles(loop) for loop in loops):
+        said.append("The event loop itself is idle.")
+    said += [f"Also {other.pool.called()} is exhausted ({len(other.pool.workers)} workers)." for other in others]
+    return " ".join(said)
+
+
+def _places(pool: Pool, ownership: Ownership, culprit: Frame) -> tuple[Place, ...]:
+    """The other lines where workers sit, and where the library really waits for them."""
+    places: dict[Place, None] = {}
+    for worker in pool.workers:
+        frame, task = _blamed(worker, ownership), task_of(worker.frames)
+        if frame != culprit and len(places) < 5:
+            places[ownership.place(frame, worker.name, "waits", pool.name)] = None
+        elif frame == culprit and task and task[1] and task[1][0] != frame and not places:
+            places[ownership.place(task[1][0], worker.name, "waits")] = None
+    return tuple(places)
+
+
+def _evidence(window: Window, worst: _Exhausted) -> tuple[Evidence, ...]:
+    count, looks, source = len(worst.pool.workers), worst.still.looks, stack_source(window)
+    span = round(worst.still.span_s, 3)
+    evidence = [
+        Evidence(STUCK.metric, span, STUCK.unit, looks, source, low=span, threshold=STUCK.warning),
+        Evidence("pool.workers", count, "workers", looks, source),
+    ]
+    if worst.queued:
+        by = "process.psutil" if worst.pool.kind in SERVERS else source
+        per_worker = worst.queued / count
+        evidence.append(
+            Evidence(QUEUED.metric, per_worker, QUEUED.unit, looks, by, low=per_worker, threshold=QUEUED.critical)
+        )
+    return tuple(evidence)

@@ -1,0 +1,100 @@
+"""thread-leak: threads are started faster than they end.
+
+Workers of a pool count once per pool: a pool that fills up to its size is no leak, a new pool for each request is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from kdiag.core.frames import Ownership, at
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, StackSample, Threshold, Window
+from kdiag.core.pools import worker_prefix
+from kdiag.core.processes import PROCESS_SOURCE, points
+from kdiag.core.series import Trend, score, trend
+from kdiag.core.threads import Track, stack_source, tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERDICT = "thread-leak"
+
+GROWTH = Threshold(
+    "threads.growth",
+    "threads",
+    warning=5.0,
+    critical=None,
+    learnt_from="own preference: more than a server starts in ten seconds when its pools are not counted",
+)
+THRESHOLDS = (GROWTH,)
+
+_SPAN_S = 8.0
+_SAMPLES = 6
+
+
+#  threads, each pool counted as one
+#    healthy   ▃▄▃▅▃▄▃▄   threads per request come and go    ▁▄▇▇▇▇▇▇   started once
+#    sick      ▁▂▃▄▅▆▇█   every third of the window rises
+def detect(window: Window) -> Finding | NotEnoughEvidence | None:
+    """A rise of the number of threads whose lower bound passes the threshold, in every third of the window."""
+    series, source = [(s.at, float(_units(s))) for s in window.stacks], stack_source(window)
+    if len(series) < _SAMPLES:
+        series, source = points(window, lambda sample: float(sample.threads)), PROCESS_SOURCE
+    rise = trend(series)
+    if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
+        return NotEnoughEvidence(VERDICT, "threads were not seen long enough", f"observe for {_SPAN_S:g} s or more")
+    if not rise.sustained or rise.growth_low < (GROWTH.warning or 0):
+        return None
+    return _finding(window, rise, source)
+
+
+def _units(sample: StackSample) -> int:
+    """Threads of the sample, with all workers of one pool counted as one."""
+    prefixes = [worker_prefix(thread.frames, thread.name) for thread in sample.threads]
+    return prefixes.count(None) + len({prefix for prefix in prefixes if prefix is not None})
+
+
+def _finding(window: Window, rise: Trend, source: str) -> Finding:
+    ownership = Ownership.of(window)
+    new = _newcomers(window)
+    places = Counter(frame for track in new if (frame := ownership.culprit(track.frames)))
+    culprit = places.most_common(1)[0] if places else None
+    names = Counter(track.name.rstrip("0123456789").rstrip("-_ ") or track.name for track in new)
+    title = f"Threads grew by {rise.growth:.0f} in {rise.span_s:.1f} s ({rise.slope * 60:.0f} a minute)"
+    if culprit:
+        title += f"; most new ones are at {at(culprit[0])}"
+    summary = f"{len(new)} threads that were not there at first are alive at the end."
+    if names:
+        summary += f" Most are named like '{names.most_common(1)[0][0]}'."
+    return Finding(
+        VERDICT,
+        "warning",
+        score(rise.growth_low, 5.0),
+        0.9,
+        title,
+        summary,
+        _place(ownership, new, culprit[0]) if culprit else None,
+        (
+            Evidence(
+                GROWTH.metric, rise.growth, GROWTH.unit, rise.samples, source,
+                rise.growth_low, rise.growth_high, GROWTH.warning,
+            ),
+            Evidence("threads.per_minute", rise.slope * 60, "threads/min", rise.samples, source),
+        ),
+        suspected=True,
+        threads=tuple(track.ident for track in new),
+    )  # fmt: skip
+
+
+def _newcomers(window: Window) -> Sequence[Track]:
+    """Threads that came after the first third of the window and stayed."""
+    if not window.stacks:
+        return []
+    start, end = window.stacks[0].at, window.stacks[-1].at
+    return [track for track in tracks(window) if track.alive and track.looks[0].at > start + (end - start) / 3]
+
+
+def _place(ownership: Ownership, new: Sequence[Track], frame: Frame) -> Place:
+    track = next(track for track in new if ownership.culprit(track.frames) == frame)
+    return ownership.place(frame, track.name)

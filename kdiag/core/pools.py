@@ -1,0 +1,158 @@
+"""Thread pools, recognised by their workers' frames, and what each worker is doing.
+
+A worker is known by the library function that runs its tasks; what lies inside of that function on the stack is the
+task. A worker that waits for work is idle, never busy. Separate from the detector because deadlock, thread-leak and
+others must also know an idle worker when they see one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from kdiag.core.frames import library_function
+from kdiag.core.threads import Track, Waiting, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kdiag.core.model import Frame, Window
+
+ANYIO_LIMIT = 40  # anyio's default limiter: to_thread.current_default_thread_limiter().total_tokens
+
+
+class Kind(Enum):
+    """Whose pool it is; the value is how it is called in a sentence."""
+
+    FUTURES = "ThreadPoolExecutor"
+    ASYNCIO = "asyncio's default executor"
+    ANYIO = "anyio's worker threads"
+    MULTIPROCESSING = "multiprocessing's ThreadPool"
+    GTHREAD = "gunicorn's gthread pool"
+    WAITRESS = "waitress's task threads"
+
+
+# Pools whose tasks are requests: a task that waits in queue.get there waits for a resource, it consumes no work.
+SERVERS = frozenset({Kind.ANYIO, Kind.GTHREAD, Kind.WAITRESS})
+
+_LOOPS = {
+    ("concurrent/futures/thread.py", "_worker"): Kind.FUTURES,
+    ("multiprocessing/pool.py", "worker"): Kind.MULTIPROCESSING,
+    ("anyio/_backends/_asyncio.py", "run"): Kind.ANYIO,
+    ("waitress/task.py", "handler_thread"): Kind.WAITRESS,
+}
+_BOOTSTRAP = {"_bootstrap", "_bootstrap_inner", "run"}
+_NUMBERED = re.compile(r"^(.+?)[_-]\d+$")
+_THREADS_OPTION = re.compile(r"^--threads=(\d+)$")
+
+
+class Doing(Enum):
+    """What a worker does at one moment."""
+
+    IDLE = auto()  # waits for work in the pool's own queue
+    CONSUMER = auto()  # a task that itself waits for work: queue.get, accept, a selector
+    FUTURE = auto()  # a task that waits for another task's result
+    TASK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The workers of one pool. `size` is how many it can have where that is known for sure, else None."""
+
+    kind: Kind
+    name: str
+    size: int | None
+    workers: tuple[Track, ...]
+
+    def called(self) -> str:
+        """How a sentence calls it: "pool 'orders'" or "waitress's task threads"."""
+        return f"pool '{self.name}'" if self.kind is Kind.FUTURES else self.kind.value
+
+
+def task_of(frames: Sequence[Frame]) -> tuple[Kind, tuple[Frame, ...]] | None:
+    """The pool's kind and the frames of the worker's task, innermost first; None when it is no worker of a pool.
+
+    A worker is a thread of its own: nothing but the threading module's start lies outside of its loop. (anyio's `run`
+    is also what starts a loop in the main thread, and a process pool's worker is a main thread, too.)
+    """
+    for depth, frame in enumerate(frames):
+        kind = _LOOPS.get(library_function(frame))
+        if kind and all(_starts_threads(outer) for outer in frames[depth + 1 :]) and len(frames) > depth + 1:
+            return kind, tuple(frames[:depth])
+    return None
+
+
+def doing(kind: Kind, task: Sequence[Frame]) -> Doing:
+    """What a worker with this task on its stack does."""
+    waits, depth = waiting(task)
+    if depth == len(task) and waits in {Waiting.NOTHING_KNOWN, Waiting.CONDITION, Waiting.QUEUE, Waiting.LOCK}:
+        return Doing.IDLE
+    if waits is Waiting.FUTURE:
+        return Doing.FUTURE
+    if kind not in SERVERS and waits in {Waiting.QUEUE, Waiting.ACCEPT, Waiting.SELECT}:
+        return Doing.CONSUMER
+    return Doing.TASK
+
+
+def pools(window: Window, tracks: Iterable[Track]) -> tuple[Pool, ...]:
+    """All pools with workers that are alive at the end of the window."""
+    found: dict[tuple[Kind, str], list[Track]] = defaultdict(list)
+    for track in tracks:
+        worker = task_of(track.frames) if track.alive else None
+        if worker:
+            kind, prefix = worker[0], _prefix(track.name)
+            found[(kind, prefix) if kind is Kind.FUTURES else (kind, "")].append(track)
+    return tuple(_pool(window, kind, name, workers) for (kind, name), workers in found.items())
+
+
+def worker_prefix(frames: Sequence[Frame], name: str) -> str | None:
+    """What all workers of this thread's pool have in common; None when the thread is no worker."""
+    worker = task_of(frames)
+    if worker is None:
+        return None
+    return f"{worker[0].name} {_prefix(name)}" if worker[0] is Kind.FUTURES else worker[0].name
+
+
+def _pool(window: Window, kind: Kind, name: str, workers: list[Track]) -> Pool:
+    if kind is Kind.FUTURES and name == "asyncio":
+        kind = Kind.ASYNCIO
+    elif kind is Kind.FUTURES and any(_serves_gunicorn(worker) for worker in workers):
+        kind = Kind.GTHREAD
+    return Pool(kind, name or kind.value, _size(window, kind, len(workers)), tuple(workers))
+
+
+def _size(window: Window, kind: Kind, workers: int) -> int | None:
+    """How many workers the pool can have: waitress starts all at once, anyio and gunicorn say it."""
+    if kind is Kind.WAITRESS:
+        return workers
+    if kind is Kind.ANYIO:
+        return ANYIO_LIMIT if workers >= ANYIO_LIMIT else None
+    if kind is Kind.GTHREAD:
+        command = window.target.command
+        for word, following in zip(command, (*command[1:], ""), strict=True):
+            option = _THREADS_OPTION.match(word)
+            if option or (word == "--threads" and following.isdecimal()):
+                return int(option[1] if option else following)
+    return None
+
+
+def _serves_gunicorn(worker: Track) -> bool:
+    return any(
+        library_function(frame)[0] == "gunicorn/workers/gthread.py"
+        for look in worker.looks
+        for frame in look.thread.frames
+    )
+
+
+def _starts_threads(frame: Frame) -> bool:
+    path, name = library_function(frame)
+    return path == "threading.py" and name in _BOOTSTRAP
+
+
+def _prefix(name: str) -> str:
+    """The pool's part of a worker's name: "orders" of "orders_3"."""
+    numbered = _NUMBERED.match(name)
+    return numbered[1] if numbered else name
