@@ -8,8 +8,11 @@ from tests.targets._ready import ready
 
 
 def page(number: int) -> str:
-    rows = [{"number": number, "column": n, "cells": [n, n + 1]} for n in range(500)]
-    return ",".join(str(row["column"]) for row in rows)
+    columns = []
+    for n in range(500):
+        row = {"number": number, "column": n, "cells": [n, n + 1]}
+        columns.append(str(row["column"]))
+    return ",".join(columns)
 
 
 def main() -> None:
