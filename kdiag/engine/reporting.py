@@ -38,7 +38,7 @@ def make_report(
         started_at: wall-clock time of the window's start.
         readable: whether stacks could be read.
     """
-    verdict, severity, findings, undecided = conclude(window, outcomes)
+    conclusion = conclude(window, outcomes)
     by_name = {loop.name: loop for loop in loops}
     access: Access = "stacks" if readable else "process"
     stacks = by_name.get("stacks")
@@ -58,10 +58,10 @@ def make_report(
             rates_hz={loop.name: round(loop.taken / max(window.duration_s, 1e-6), 2) for loop in loops},
             limitations=window.limitations,
         ),
-        verdict=verdict,
-        severity=severity,
-        findings=tuple(dress(finding, entry(finding.verdict), window.target.pid) for finding in findings),
-        undecided=undecided,
+        verdict=conclusion.verdict,
+        severity=conclusion.severity,
+        findings=tuple(dress(finding, entry(finding.verdict), window.target.pid) for finding in conclusion.findings),
+        undecided=conclusion.undecided,
         vitals=vitals(window),
         stacks=groups(window.stacks[-1]) if window.stacks else (),
         lines=window.lines,
