@@ -94,8 +94,9 @@ def kdiag(pid: int, seconds: float) -> list[str]:
 
 def py_spy_record(pid: int, seconds: float) -> list[str]:
     """The peer: py-spy record at its default rate, threads that wait included, as an exhausted pool needs."""
+    output = Path(tempfile.gettempdir()) / f"kdiag-bench-{pid}.txt"
     return [str(py_spy_path()), "record", "--idle", "--rate", "100", "--duration", str(round(seconds)),
-            "--format", "raw", "--output", str(Path(tempfile.gettempdir()) / f"kdiag-bench-{pid}.txt"), "--pid", str(pid)]  # fmt: skip
+            "--format", "raw", "--output", str(output), "--pid", str(pid)]  # fmt: skip
 
 
 def loss(target: Worker, observer: Callable[[int, float], list[str]], seconds: float, rounds: int) -> Loss:

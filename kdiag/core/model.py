@@ -55,6 +55,8 @@ class ThreadSample:
             and the thread ran since the last one: frames are carried over only while `runs` stands still).
         wait_address: the futex word's address while `wait` is LOCK or GIL, else 0. Equal addresses are one lock.
         cpu_s: CPU seconds of the thread since its start (nanosecond resolution); None where it could not be read.
+        queued_s: seconds that it was ready and waited for a CPU, since its start. With `cpu_s` it says how much CPU
+            the thread wanted, also on a machine that had none to give. None where it could not be read.
         runs: how often the thread was put on a CPU since its start; unchanged between two samples means that it
             did not run at all between them. None where it could not be read.
     """
@@ -67,6 +69,7 @@ class ThreadSample:
     wait: Wait = Wait.UNKNOWN
     wait_address: int = 0
     cpu_s: float | None = None
+    queued_s: float | None = None
     runs: int | None = None
 
 

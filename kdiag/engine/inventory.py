@@ -37,8 +37,8 @@ class Row:
         """PID, Python, uptime, CPU, RSS, threads, access, command."""
         row = self.process
         return (
-            str(row.facts.pid), self.python, _uptime(self.uptime_s), f"{row.cpu_percent:.1f}", quantity(row.rss, "bytes"),
-            str(row.threads), self.access, " ".join(self.command),
+            str(row.facts.pid), self.python, _uptime(self.uptime_s), f"{row.cpu_percent:.1f}",
+            quantity(row.rss, "bytes"), str(row.threads), self.access, " ".join(self.command),
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

@@ -40,9 +40,7 @@ def look(pid: int) -> Look:
     try:
         with TargetMemory(pid) as memory:
             ids = KernelIds(pid, memory, other_namespace=not facts.same_pid_namespace)
-            source = StackSource(
-                pid, interpreter_ranges(pid), ids.of_ident, ids.of_host, Pace(1.0, 1.0, 1.0, 1.0), REAL
-            )
+            source = StackSource(pid, interpreter_ranges(pid), ids.of_ident, ids.of_host, Pace(1.0, 1.0, 1.0), REAL)
             collecting = _collecting(pid)
             sample = source.sample(context)
     finally:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from kdiag.engine.recorder import Sample
     from kdiag.machinery.clock import Clock
 
-# Budgets of one target's sources: shares of wall time that looks may take, and of one core of ours.
-_STACKS_BASE_S, _STACKS_DUTY, _STACKS_CPU = 0.2, 0.10, 0.15
-_PROCESS_BASE_S, _PROCESS_DUTY, _PROCESS_CPU = 0.5, 0.10, 0.03
+# Budgets of one target's sources: the share of the time that their looks may take.
+_STACKS_BASE_S, _STACKS_DUTY = 0.2, 0.15
+_PROCESS_BASE_S, _PROCESS_DUTY = 0.5, 0.03
 _COLLECTOR_EVERY_S = 0.3
 _PROFILE_CHUNK_S = 2.0
 _FEWEST_LOOKS = 3  # however dear a look is, a window has this many
@@ -42,7 +42,12 @@ class Observers:
 
     loops: tuple[SourceLoop[Any], ...]
     limitations: tuple[Limitation, ...]
-    close: Callable[[], None]
+    closers: tuple[Callable[[], None], ...] = ()
+
+    def close(self) -> None:
+        """Let go of the target."""
+        for close in self.closers:
+            close()
 
 
 def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Callable[[Sample], None],
@@ -62,14 +67,14 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
         return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()))  # noqa: S311 - jitter
 
-    process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY, _PROCESS_CPU), clock)
+    process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock)
     loops = [loop("process", process.sample, process.period_s)]
     if not readable:
-        return Observers(tuple(loops), (), lambda: None)
+        return Observers(tuple(loops), ())
 
     memory = TargetMemory(facts.pid)
     ids = KernelIds(facts.pid, memory, other_namespace=not facts.same_pid_namespace)
-    pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY, _STACKS_CPU)
+    pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY)
     stacks = StackSource(facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock)
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
     profile = ProfileSource(facts.pid, _threads(facts.pid), ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
@@ -83,7 +88,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         limitations.append(Limitation(error.reference, error.message, error.hint))
     else:
         limitations += [collector.limitation] if collector.limitation else []
-    return Observers(tuple(loops), tuple(limitations), lambda: [close() for close in closers])
+    return Observers(tuple(loops), tuple(limitations), tuple(closers))
 
 
 def _threads(pid: int) -> int:

@@ -6,8 +6,8 @@ It is separate because it is the only state that the sources' threads share.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kdiag.core.model import (
     CollectorSample,
@@ -19,6 +19,9 @@ from kdiag.core.model import (
     Target,
     Window,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Sample = StackSample | ProcessSample | CollectorSample | ProfileSample
 

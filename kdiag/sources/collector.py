@@ -21,9 +21,11 @@ from kdiag.sources.collector_layout import (
     UnknownLayoutError,
     decode,
     find_collecting,
+    ring_address,
     runtime_layout,
     state_layout,
 )
+from kdiag.sources.promptness import run_promptly
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
@@ -41,6 +43,15 @@ class Reader(Protocol):
 
     tool: Literal["memory", "pystack"]
     spacing_s: float  # mean time between the reads of a burst
+
+    def under_way(self) -> bytes | None:
+        """A mark of the collection that is under way, None when there is none.
+
+        The same mark again is the same collection; an empty mark tells nothing.
+
+        Raises:
+            KdiagError: it cannot be read (now).
+        """
 
     def read(self) -> CollectorState:
         """Read what can be read.
@@ -62,7 +73,7 @@ class CollectorReader:
     """
 
     tool: Literal["memory", "pystack"] = "memory"
-    spacing_s = 0.003
+    spacing_s = 0.005
 
     def __init__(self, pid: int) -> None:
         interpreter = find_interpreter(pid)
@@ -91,11 +102,17 @@ class CollectorReader:
         self.read()
 
     def collecting(self) -> bool:
-        """Whether a collection is under way in any of the interpreters of the last `read`; some microseconds."""
-        return any(
-            self._memory.read(interpreter + self._collecting, COLLECTING_SIZE) != _NOT_COLLECTING
-            for interpreter in self._interpreters
-        )
+        """Whether a collection is under way."""
+        return self.under_way() is not None
+
+    def under_way(self) -> bytes | None:
+        """A mark of the collections that are under way in the interpreters of the last `read`; None without any.
+
+        The mark is the raw statistics, which change whenever a collection is completed. One `pread` as long as
+        nothing is under way.
+        """
+        marks = [self._mark(interpreter) for interpreter in self._interpreters]
+        return b"".join(mark or b"" for mark in marks) if any(marks) else None
 
     def read(self) -> CollectorState:
         """Read the whole state: summed over the interpreters, thresholds and switch those of the main one.
@@ -125,15 +142,21 @@ class CollectorReader:
             interpreter = self._memory.read_pointer(interpreter + self._runtime.next)
         return tuple(found)
 
+    def _mark(self, interpreter: int) -> bytes | None:
+        block = self._block(interpreter, self._state.statistics)
+        if block.endswith(_NOT_COLLECTING):
+            return None
+        rings = self._state.ring_size
+        return self._memory.read(ring_address(block), rings) if rings else block
+
+    def _block(self, interpreter: int, begin: int) -> bytes:
+        """The collector's state of one interpreter, from an offset in it up to `collecting`, which ends it."""
+        before = self._state.before - begin
+        return self._memory.read(interpreter + self._collecting - before, before + COLLECTING_SIZE)
+
     def _sum(self) -> CollectorState:
-        layout = self._state
         states = [
-            decode(
-                layout,
-                self._memory.read(interpreter + self._collecting - layout.before, layout.size),
-                self._memory.read,
-            )
-            for interpreter in self._interpreters
+            decode(self._state, self._block(interpreter, 0), self._memory.read) for interpreter in self._interpreters
         ]
         if len(states) == 1:
             return states[0]
@@ -162,8 +185,8 @@ class FlagReader:
         self._threads = engine.get_process_threads
         self.read()
 
-    def read(self) -> CollectorState:
-        """Whether a collection is under way; the rest stays unknown.
+    def under_way(self) -> bytes | None:
+        """An empty mark when a collection is under way, None when there is none.
 
         Raises:
             SourceError: `pystack-failed`.
@@ -172,7 +195,15 @@ class FlagReader:
             flags = [thread.is_gc_collecting for thread in self._threads(self._pid, stop_process=False)]
         except Exception as error:  # pystack raises RuntimeError and its own kinds alike
             raise SourceError("pystack-failed", f"pystack could not read the target: {error}") from error
-        return CollectorState(any(flag > 0 for flag in flags))
+        return b"" if any(flag > 0 for flag in flags) else None
+
+    def read(self) -> CollectorState:
+        """Whether a collection is under way; the rest stays unknown.
+
+        Raises:
+            SourceError: `pystack-failed`.
+        """
+        return CollectorState(self.under_way() is not None)
 
     def close(self) -> None:
         """Let go of the target: nothing is held."""
@@ -181,12 +212,12 @@ class FlagReader:
 class CollectorSource:
     """Takes samples of a process's collector, each a burst of reads.
 
-    The reads come at random intervals (half to one and a half times the spacing), so that they do not fall in step
-    with the target. Each read counts once, and a read that comes late is not made up for: several reads at one moment
-    would count that moment's state several times. That a late read is not weighted by its delay is no bias as long as
-    we are late no more often in one state than in the other. We sleep nearly all the time, so the scheduler favours
-    us at once when we wake up, and the collector and the code that it interrupts load the CPU alike; the tests hold
-    the share against the target's own account, with every CPU busy too.
+    The reads are due at random intervals (half to one and a half times the spacing), so that they do not fall in step
+    with the target. Each counts once. A read that comes late makes its state no rarer than another: the next one is
+    due as if it had been in time. But reads that were missed altogether are not made up for, since several reads at
+    one moment would count that moment's state several times. So the share of reads that find a collection is the
+    collector's share of time, on busy machines too, where we are late more often while the target works; the tests
+    hold it against the target's own account.
 
     Attributes:
         limitation: what is not seen because our own reader does not know the interpreter; None when it does.
@@ -209,22 +240,34 @@ class CollectorSource:
         Raises:
             SourceError: the state could not be read; `target-ended` among the references.
         """
+        try:
+            return self._burst(ctx)
+        except SourceError:
+            raise
+        except KdiagError as error:
+            raise SourceError(error.reference, error.message, cause=error.cause, hint=error.hint) from error
+
+    def _burst(self, ctx: Context) -> CollectorSample:
         clock, reader = self._clock, self._reader
-        until = clock.now() + BURST_S
+        run_promptly()
+        due = clock.now()
+        until = due + BURST_S
         reads = collecting = 0
         longest_s = 0.0
         while True:
-            state = self._read()
-            now = clock.now()
+            mark = reader.under_way()
+            at = clock.now()
             reads += 1
-            collecting += state.collecting
-            longest_s = max(longest_s, self._run.see(now, state))
-            pause_s = reader.spacing_s * self._rng.uniform(0.5, 1.5)
-            if now + pause_s >= until or clock.wait(ctx.done, pause_s):
+            collecting += mark is not None
+            longest_s = max(longest_s, self._run.see(at, mark))
+            due = max(due + reader.spacing_s * self._rng.uniform(0.5, 1.5), at)
+            if ctx.done.is_set() or due >= until:
                 break
-        span_s, self._ended_at = now - self._ended_at, now
+            clock.sleep(due - at)
+        state = reader.read()
+        span_s, self._ended_at = at - self._ended_at, at
         return CollectorSample(
-            at=now,
+            at=at,
             span_s=span_s,
             reads=reads,
             collecting=collecting,
@@ -240,14 +283,6 @@ class CollectorSource:
         """Let go of the target."""
         self._reader.close()
 
-    def _read(self) -> CollectorState:
-        try:
-            return self._reader.read()
-        except SourceError:
-            raise
-        except KdiagError as error:
-            raise SourceError(error.reference, error.message, cause=error.cause, hint=error.hint) from error
-
     def _open(self, pid: int) -> Reader:
         try:
             return CollectorReader(pid)
@@ -257,22 +292,14 @@ class CollectorSource:
 
 
 class _Run:
-    """Follows one collection over consecutive reads, from burst to burst.
-
-    Two reads that find a collection under way have found the same one when none was completed between them: a lower
-    bound of how long it takes. Without statistics that cannot be told, and no run is followed.
-    """
+    """Follows one collection over consecutive reads, from burst to burst: a lower bound of how long it takes."""
 
     def __init__(self) -> None:
         self._began_at = 0.0
-        self._completed: int | None = None  # collections completed before the one that is followed
+        self._mark: bytes | None = None
 
-    def see(self, at: float, state: CollectorState) -> float:
+    def see(self, at: float, mark: bytes | None) -> float:
         """Take note of a read; return for how long the collection that it found is known to run, seconds."""
-        if not (state.collecting and state.collections):
-            self._completed = None
-            return 0.0
-        completed = sum(state.collections)
-        if completed != self._completed:
-            self._began_at, self._completed = at, completed
+        if not mark or mark != self._mark:
+            self._began_at, self._mark = at, mark
         return at - self._began_at

@@ -208,6 +208,11 @@ def decode(layout: StateLayout, block: bytes, rings: Callable[[int, int], bytes]
     return CollectorState(bool(collecting), collections, collected, thresholds, bool(enabled))
 
 
+def ring_address(tail: bytes) -> int:
+    """Where the rings lie, from the part of the block that begins with the statistics."""
+    return int(_POINTER.unpack_from(tail)[0])
+
+
 def decode_rings(raw: bytes) -> tuple[tuple[int, int], ...]:
     """(collections, collected) of each generation from the rings of 3.15: cumulative, so the largest is the newest.
 

@@ -1,7 +1,7 @@
 """How often a source may look: as often as asked, as seldom as its cost demands.
 
-A look costs us CPU and, because it reads the target's memory, the target a little too. The pace stretches the period
-so that both stay inside their budgets; the report then says the effective rate.
+A look costs us CPU all the while that it takes and, because it reads the target's memory, the target a little too.
+The pace stretches the period so that looking stays within its share of the time; the report says the effective rate.
 """
 
 from __future__ import annotations
@@ -18,25 +18,21 @@ class Pace:
     Attributes:
         base_s: period without any cost, seconds.
         longest_s: the period is never stretched beyond this, so that a window has samples at all.
-        duty: share of wall time that looks may take (the target pays while we read its memory).
-        cpu: share of one core that looks may take of us.
+        duty: share of wall time that looks may take; at most so much of one core is spent on them.
     """
 
     base_s: float
     longest_s: float
     duty: float
-    cpu: float
-    _took_s: float = 0.0
-    _cpu_s: float = 0.0
+    _took_s: float | None = None
 
-    def spent(self, took_s: float, cpu_s: float) -> None:
-        """Account one look: its wall time and our CPU time (children included), seconds."""
-        first = self._took_s == 0.0
-        weight = 1.0 if first else _SMOOTHING
-        self._took_s += weight * (took_s - self._took_s)
-        self._cpu_s += weight * (cpu_s - self._cpu_s)
+    def spent(self, took_s: float) -> None:
+        """Account one look's wall time, seconds."""
+        if self._took_s is None:
+            self._took_s = took_s
+        self._took_s += _SMOOTHING * (took_s - self._took_s)
 
     def period_s(self) -> float:
         """Seconds to the next look, before jitter."""
-        wanted = max(self.base_s, self._took_s / self.duty, self._cpu_s / self.cpu)
+        wanted = max(self.base_s, (self._took_s or 0.0) / self.duty)
         return min(wanted, self.longest_s)

@@ -58,12 +58,12 @@ class ProcessSource:
         Raises:
             SourceError: `target-ended`.
         """
-        started, cpu = self.clock.now(), time.thread_time()
+        started = self.clock.now()
         try:
             taken = self._look()
         except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError) as error:
             raise _gone(self.pid) from error
-        self.pace.spent(self.clock.now() - started, time.thread_time() - cpu)
+        self.pace.spent(self.clock.now() - started)
         return taken
 
     def _look(self) -> ProcessSample:

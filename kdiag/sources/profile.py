@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.model import ProfileSample
 from kdiag.machinery.clock import Clock
-from kdiag.sources.pyspy import parse_raw
+from kdiag.sources.pyspy import parse_profile
 from kdiag.sources.tools import run_py_spy
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ProfileSource:
         now = self.clock.now()
         stacks = tuple(
             replace(stack, thread_id=self.host_id(stack.thread_id))
-            for stack in parse_raw(output.decode(errors="replace"), self.kernel_id)
+            for stack in parse_profile(output.decode(errors="replace"), self.kernel_id)
         )
         counted = sum(stack.count for stack in stacks)
         return ProfileSample(now, now - started, max(counted, round(self.rate_hz * (now - started))), stacks)

@@ -5,12 +5,13 @@ It is separate from the loops that call it, so that every shape py-spy can give 
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from kdiag.core.model import Frame, ProfiledStack, ThreadSample
+from kdiag.core.profile import parse_collapsed
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class _Thread(msgspec.Struct):
 
 
 _DUMP = msgspec.json.Decoder(list[_Thread])
-_RAW_FRAME = re.compile(r"^(?P<function>.*) \((?P<file>.*?)(?::(?P<line>\d+))?\)$")
-_RAW_THREAD = re.compile(r"^thread \((?P<id>0x[0-9A-Fa-f]+|\d+)\)(?:: (?P<name>.*))?$")
+_LARGEST_KERNEL_ID = 2**22  # Linux gives no larger one; an ident is an address
 
 
 def parse_dump(text: bytes, kernel_id: Callable[[int], int]) -> tuple[ThreadSample, ...]:
@@ -65,38 +65,16 @@ def parse_dump(text: bytes, kernel_id: Callable[[int], int]) -> tuple[ThreadSamp
 
 
 def _frame(frame: _Frame) -> Frame:
-    return Frame(frame.filename, max(frame.line, 0), frame.name, native=_is_native(frame.filename))
+    native = not frame.filename.endswith((".py", ".pyc", ".pyx")) and not frame.filename.startswith("<")
+    return Frame(frame.filename, max(frame.line, 0), frame.name, native=native)
 
 
-def _is_native(file: str) -> bool:
-    return not file.endswith((".py", ".pyc", ".pyx")) and not file.startswith("<")
-
-
-def parse_raw(text: str, kernel_id: Callable[[int], int]) -> tuple[ProfiledStack, ...]:
+def parse_profile(text: str, kernel_id: Callable[[int], int]) -> tuple[ProfiledStack, ...]:
     """Counted stacks of one `py-spy record --format raw --threads --full-filenames`, frames innermost first.
 
-    A line is `thread (ID): name;outer (file:line);inner (file:line) COUNT`; lines of another shape are left out.
-    ID is the kernel's in decimal, or before 3.11 Python's in hexadecimal, which `kernel_id` translates.
+    Before 3.11 py-spy names threads by Python's ident, which `kernel_id` translates.
     """
-    stacks = []
-    for line in text.splitlines():
-        path, _, count = line.rpartition(" ")
-        if not count.isdigit():
-            continue
-        head, *frames = path.split(";")
-        thread = _RAW_THREAD.match(head)
-        if thread is None:
-            thread_id, name, frames = 0, "", [head, *frames]
-        else:
-            number, name = int(thread["id"], 0), thread["name"] or ""
-            thread_id = kernel_id(number) if thread["id"].startswith("0x") else number
-        stacks.append(ProfiledStack(thread_id, name, tuple(map(parse_frame, reversed(frames))), int(count)))
-    return tuple(stacks)
-
-
-def parse_frame(text: str) -> Frame:
-    """One frame of the raw format: `function (file:line)`, or a native one, `function (library)`."""
-    match = _RAW_FRAME.match(text)
-    if match is None:
-        return Frame("", 0, text, native=True)
-    return Frame(match["file"], int(match["line"] or 0), match["function"], native=_is_native(match["file"]))
+    return tuple(
+        stack if stack.thread_id <= _LARGEST_KERNEL_ID else replace(stack, thread_id=kernel_id(stack.thread_id))
+        for stack in parse_collapsed(text).stacks
+    )

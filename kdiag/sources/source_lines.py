@@ -74,7 +74,7 @@ def _path_to(tree: ast.AST, line: int) -> Iterator[ast.AST]:
 def _first_line(node: ast.AST) -> int:
     decorators = getattr(node, "decorator_list", [])
     lines = [getattr(node, "lineno", 0) or _case_line(node), *(d.lineno for d in decorators)]
-    return min(lines)
+    return min(map(int, lines))
 
 
 def _case_line(node: ast.AST) -> int:

@@ -7,8 +7,6 @@ view is read, and frames are carried over for those threads that provably did no
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -65,7 +63,7 @@ class StackSource:
 
     def _looked(self, ctx: Context) -> StackSample:
         before = read_states(self.pid, self.interpreter)
-        started, cpu = self.clock.now(), _cpu_s()
+        started = self.clock.now()
         try:
             output = run_py_spy(
                 ["dump", "--nonblocking", "--json", "--full-filenames", "--pid", str(self.pid)],
@@ -77,7 +75,7 @@ class StackSource:
                 raise
             threads, tool = look_with_pystack(self.pid), "pystack"
         took = self.clock.now() - started
-        self.pace.spent(took, _cpu_s() - cpu)
+        self.pace.spent(took)
         after = read_states(self.pid, self.interpreter)
         threads = tuple(_with_state(replace(t, thread_id=self.host_id(t.thread_id)), after) for t in threads)
         self._last, self._last_at = threads, self.clock.now()
@@ -103,13 +101,14 @@ def _with_state(thread: ThreadSample, states: Mapping[int, ThreadState]) -> Thre
     state = states.get(thread.thread_id)
     if state is None:
         return thread
-    return replace(thread, wait=state.wait, wait_address=state.wait_address, cpu_s=state.cpu_s, runs=state.runs)
-
-
-def _cpu_s() -> float:
-    """CPU seconds so far of this thread and of all tools that ended (another source's may be among them)."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.thread_time() + children.ru_utime + children.ru_stime
+    return replace(
+        thread,
+        wait=state.wait,
+        wait_address=state.wait_address,
+        cpu_s=state.cpu_s,
+        queued_s=state.queued_s,
+        runs=state.runs,
+    )
 
 
 def look_with_pystack(pid: int) -> tuple[ThreadSample, ...]:

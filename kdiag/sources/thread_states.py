@@ -31,6 +31,7 @@ class ThreadState:
     wait: Wait = Wait.UNKNOWN
     wait_address: int = 0
     cpu_s: float | None = None
+    queued_s: float | None = None
     runs: int | None = None
 
 
@@ -85,10 +86,10 @@ def _read_state(task: str, interpreter: Sequence[tuple[int, int]]) -> ThreadStat
     except (FileNotFoundError, ProcessLookupError):
         return None
     try:
-        on_cpu_ns, _, runs = _read(f"{task}/schedstat").split()
+        on_cpu_ns, queued_ns, runs = _read(f"{task}/schedstat").split()
     except (OSError, ValueError):  # a kernel without scheduler statistics
         return seen
-    return ThreadState(seen.wait, seen.wait_address, int(on_cpu_ns) / 1e9, int(runs))
+    return ThreadState(seen.wait, seen.wait_address, int(on_cpu_ns) / 1e9, int(queued_ns) / 1e9, int(runs))
 
 
 def _read(path: str) -> str:

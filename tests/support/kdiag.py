@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -30,12 +31,12 @@ class Ran:
         return rest.partition("]")[0] if found else ""
 
 
-def command(*arguments: str | float) -> list[str]:
+def command(*arguments: str | float | Path) -> list[str]:
     """The command line of a run."""
     return [sys.executable, "-m", "kdiag", *map(str, arguments)]
 
 
-def kdiag(*arguments: str | float, timeout: float = 60.0, env: dict[str, str] | None = None) -> Ran:
+def kdiag(*arguments: str | float | Path, timeout: float = 60.0, env: dict[str, str] | None = None) -> Ran:
     """Run kdiag to its end."""
     done = subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,

@@ -8,13 +8,14 @@ import click
 
 from kdiag.cli import diagnostics, exit_codes, output, reports
 from kdiag.cli.parameters import Duration, children_option, fail_options, output_option, target_options
+from kdiag.core.model import INCONCLUSIVE
 from kdiag.engine.diagnosis import diagnosis
 from kdiag.engine.targets import find_pid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kdiag.core.model import INCONCLUSIVE, Severity
+    from kdiag.core.model import Severity
 
 _EPILOG = """\b
 Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -15,7 +16,7 @@ from kdiag.sources.tools import SourceError
 class SteppingClock(FakeClock):
     """A fake clock in which waiting makes time pass."""
 
-    def wait(self, event: object, seconds: float) -> bool:  # type: ignore[override]
+    def wait(self, event: object, seconds: float) -> bool:
         self.step(max(seconds, 0.0))
         return bool(event.is_set())  # type: ignore[attr-defined]
 
@@ -47,7 +48,7 @@ def test_samples_go_out_and_are_counted() -> None:
 
 def test_looks_are_jittered() -> None:
     _, _, at = _run(["a"] * 6)
-    gaps = [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
     assert all(1.0 <= gap < 1.2 for gap in gaps)
     assert len(set(gaps)) > 1
 
@@ -63,7 +64,7 @@ def test_a_failure_is_counted_and_kept_until_the_next_sample() -> None:
 def test_failures_are_retried_with_backoff_which_a_sample_resets() -> None:
     failure = SourceError("py-spy-failed", "no")
     _, _, at = _run([failure, failure, failure, failure, "a", failure, "b"])
-    gaps = [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
     assert gaps[0] < gaps[1] < gaps[2] < gaps[3]
     assert gaps[5] == pytest.approx(gaps[0], rel=0.4)
 

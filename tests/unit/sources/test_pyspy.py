@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kdiag.core.model import Frame, ProfiledStack
-from kdiag.sources.pyspy import parse_dump, parse_frame, parse_raw
+from kdiag.sources.pyspy import parse_dump, parse_profile
 from kdiag.sources.tools import SourceError
 
 
@@ -41,37 +41,9 @@ def test_garbage_is_a_source_error(text: bytes) -> None:
     assert caught.value.reference == "py-spy-garbled"
 
 
-def test_raw_stacks_are_turned_innermost_first() -> None:
-    text = "thread (23575): MainThread;<module> (/srv/a b.py:17);A.hot (/srv/a b.py:11) 19\n"
-    assert parse_raw(text, lambda _ident: 0) == (
-        ProfiledStack(
-            23575, "MainThread", (Frame("/srv/a b.py", 11, "A.hot"), Frame("/srv/a b.py", 17, "<module>")), 19
-        ),
+def test_a_profile_keeps_kernel_ids_and_translates_idents() -> None:
+    text = "thread (23575): MainThread;<module> (/srv/a.py:17) 19\nthread (0x7FB4165E6B80): w;f (/srv/a.py:1) 3\n"
+    assert parse_profile(text, {0x7FB4165E6B80: 12}.__getitem__) == (
+        ProfiledStack(23575, "MainThread", (Frame("/srv/a.py", 17, "<module>"),), 19),
+        ProfiledStack(12, "w", (Frame("/srv/a.py", 1, "f"),), 3),
     )
-
-
-def test_a_hexadecimal_thread_is_translated() -> None:
-    (stack,) = parse_raw("thread (0x7FB4): w;f (/a.py:1) 3\n", {0x7FB4: 12}.__getitem__)
-    assert stack.thread_id == 12
-
-
-def test_lines_of_another_shape_are_left_out() -> None:
-    assert parse_raw("\nnothing here\nthread (1): x\n", lambda _ident: 0) == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "frame"),
-    [
-        ("f (/srv/a.py:3)", Frame("/srv/a.py", 3, "f")),
-        ("<lambda> (/srv/(odd)/a.py:3)", Frame("/srv/(odd)/a.py", 3, "<lambda>")),
-        ("select (/usr/lib/libc.so.6)", Frame("/usr/lib/libc.so.6", 0, "select", native=True)),
-        (
-            "get_impl (/build/Modules/_queuemodule.c:222)",
-            Frame("/build/Modules/_queuemodule.c", 222, "get_impl", native=True),
-        ),
-        ("run (<frozen runpy>:88)", Frame("<frozen runpy>", 88, "run")),
-        ("bare", Frame("", 0, "bare", native=True)),
-    ],
-)
-def test_frames(text: str, frame: Frame) -> None:
-    assert parse_frame(text) == frame

@@ -1,0 +1,74 @@
+"""`kdiag profile`: where a process spends its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kdiag.cli import diagnostics, exit_codes, output
+from kdiag.cli.parameters import Duration, output_option, target_options
+from kdiag.core.report import flamegraph, profile
+from kdiag.engine.profiling import FASTEST_HZ, ProfileOptions, profiling
+from kdiag.engine.targets import find_pid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kdiag.core.profile import Profile
+
+_EPILOG = """\b
+Examples:
+  kdiag profile 1234                                  the hottest functions, as a table
+  kdiag profile 1234 -f flamegraph -o profile.svg     open it in a browser
+  kdiag profile --port 8000 --idle -f speedscope -o profile.json
+  kdiag profile 1234 -f collapsed | head
+"""
+_FORMATS = ("table", "collapsed", "speedscope", "flamegraph")
+
+
+@click.command("profile", epilog=_EPILOG)
+@target_options
+@click.option("--for", "window_s", type=Duration(), default="10s", show_default=True, help="Record so long.")
+@click.option("--rate", type=click.IntRange(1, 1000), help=f"Looks a second  [default: up to {FASTEST_HZ}, by threads]")
+@click.option("--gil", is_flag=True, help="Only threads that hold the GIL.")
+@click.option("--idle", is_flag=True, help="Threads that wait, too: where a stuck service stands.")
+@click.option("--native", is_flag=True, help="Frames of C code, too. This stops the target for every look.")
+@click.option("-f", "--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+@output_option
+def command(
+    pid: int | None,
+    name: str | None,
+    port: int | None,
+    window_s: float,
+    rate: int | None,
+    gil: bool,
+    idle: bool,
+    native: bool,
+    form: str,
+    output_file: Path | None,
+) -> int:
+    """Record where a process spends its time, without stopping it (but see --native).
+
+    PID is the process to record. Ctrl-C ends the recording and keeps what was seen.
+    """
+    output.check_writable(output_file)
+    recording = profiling(find_pid(pid, name, port), ProfileOptions(window_s, rate, gil, idle, native))
+    title = f"process {recording.facts.pid}"
+    with diagnostics.progress(f"Recording {title} at {recording.rate_hz} Hz for {window_s:g} s") as show:
+        recorded = recording.run(show)
+    output.write(_rendered(recorded, form, f"kdiag profile of {title}", output_file), output_file)
+    return exit_codes.INTERRUPTED if recording.interrupted else exit_codes.HEALTHY_EXIT
+
+
+def _rendered(recorded: Profile, form: str, title: str, file: Path | None) -> Iterator[str]:
+    match form:
+        case "collapsed":
+            return profile.collapsed(recorded)
+        case "speedscope":
+            return profile.speedscope(recorded, title)
+        case "flamegraph":
+            return flamegraph.render(recorded, title)
+        case _:
+            return profile.top(recorded, output.style(file), output.width())
