@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kdiag.core.model import Frame, ProfiledStack
-from kdiag.core.redact import redact_text
+from kdiag.core.redact import redact_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,9 @@ def _stack(path: str, count: int) -> ProfiledStack:
     parts = path.split(";")
     outermost: list[Frame] = []
     if parts[0].startswith("process "):
-        outermost.append(Frame("", 0, redact_text(_take_name(parts)), native=True))
+        # The arguments are joined by spaces, so those of an argument are taken for several: too much is hidden.
+        words = " ".join(redact_command(_take_name(parts).split(" ")))
+        outermost.append(Frame("", 0, words, native=True))
     thread = _THREAD.fullmatch(parts[0]) if parts else None
     name, ident = "", 0
     if thread:

@@ -56,7 +56,7 @@ def _resource(name: str) -> str:
 
 def _told(profile: Profile) -> str:
     span = f", {quantity(profile.total / profile.rate_hz, 's')} of threads' time" if profile.rate_hz else ""
-    return f"{profile.total:,} stacks{span}; wide is where the time went; click to zoom"
+    return f"{profile.total:,} stacks{span}. Orange: own code, blue: libraries, green: native. Click to zoom."
 
 
 def _boxes(root: Node) -> Iterator[tuple[Node, int, int]]:

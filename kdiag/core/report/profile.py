@@ -101,9 +101,8 @@ def top(profile: Profile, style: Style = PLAIN, width: int = 80, rows: int = 20)
         return
     functions = totals(profile)
     span = f", {quantity(profile.total / profile.rate_hz, 's')} of threads' time" if profile.rate_hz else ""
-    yield from wrap(
-        f"{profile.total:,} stacks{span}; the {min(rows, len(functions))} hottest of {len(functions)}", width
-    )
+    shown = f"the {min(rows, len(functions))} hottest of {len(functions)} functions"
+    yield from wrap(f"{profile.total:,} stacks{span}; {shown}", width)
     yield style.paint("quiet", f"{'SELF':>8}  {'TOTAL':>8}  FUNCTION")
     for function in functions[:rows]:
         yield from _row(function, profile.total, style, width)

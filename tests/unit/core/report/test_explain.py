@@ -1,0 +1,69 @@
+"""What `kdiag explain` says."""
+
+from __future__ import annotations
+
+import pytest
+
+from kdiag.core.catalog import VERDICTS, entry
+from kdiag.core.model import Threshold
+from kdiag.core.report import explain
+from kdiag.core.report.layout import cells
+from kdiag.core.report.style import COLOUR, PLAIN
+
+THRESHOLDS = (
+    Threshold("gc.share", "ratio", 0.1, 0.4, "JMC 5 and 10 %, Datadog 10 %"),
+    Threshold("gc.pause_max", "s", 0.1, 1.0, "Clinic Doctor"),
+    Threshold("gc.useless", "count", None, None, ""),
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_is_explained_within_the_width(verdict: str, width: int) -> None:
+    lines = list(explain.render(entry(verdict), THRESHOLDS, PLAIN, width))
+    assert lines[0] == verdict
+    assert "How it is detected" in lines
+    assert any(line.startswith("  1. ") for line in lines)
+    assert not any("\x1b" in line for line in lines)
+    assert not [line for line in lines if cells(line) > width and " | " not in line and not line.startswith("      ")]
+
+
+def test_thresholds_come_from_the_detector_with_where_they_were_learnt() -> None:
+    shown = "\n".join(explain.render(entry("gc-pressure"), THRESHOLDS, PLAIN, 80))
+    assert (
+        """\
+Thresholds
+  metric        warning  critical  learnt from
+  gc.share      10 %     40 %      JMC 5 and 10 %, Datadog 10 %
+  gc.pause_max  100 ms   1 s       Clinic Doctor
+  gc.useless    -        -
+"""
+        in shown
+    )
+
+
+def test_a_narrow_terminal_gets_the_origin_below() -> None:
+    shown = "\n".join(explain.render(entry("gc-pressure"), THRESHOLDS, PLAIN, 60))
+    assert (
+        """\
+  metric        warning  critical
+  gc.share      10 %     40 %
+    learnt from JMC 5 and 10 %, Datadog 10 %
+  gc.pause_max  100 ms   1 s
+    learnt from Clinic Doctor
+  gc.useless    -        -
+"""
+        in shown
+    )
+
+
+def test_without_a_detector_there_are_no_thresholds_and_no_claim_to_see_it_from_outside() -> None:
+    shown = "\n".join(explain.render(entry("dict-mutation"), (), PLAIN, 80))
+    assert "Thresholds" not in shown
+    assert "outside  It cannot be told from outside." in shown
+
+
+def test_colour_paints_headings_and_commands() -> None:
+    lines = list(explain.render(entry("deadlock"), (), COLOUR, 80))
+    assert "\x1b[1;4mWhat to do\x1b[0m" in lines
+    assert any(line.startswith("\x1b[36m") and "kdiag stacks PID" in line for line in lines)

@@ -1,0 +1,97 @@
+"""All threads of one look, alike ones together."""
+
+from __future__ import annotations
+
+from kdiag.core.model import Frame, LineFacts, StackSample, ThreadSample, Wait
+from kdiag.core.report import stacks
+from kdiag.core.report.style import PLAIN
+
+DB = Frame("/srv/app/db.py", 41, "checkout")
+HANDLER = Frame("/srv/app/web.py", 12, "handle")
+SPIN = Frame("/srv/app/spin.py", 3, "spin")
+LINES = {("/srv/app/db.py", 41): LineFacts("with self._lock:")}
+
+
+def thread(number: int, name: str, *frames: Frame, wait: Wait = Wait.LOCK, holds_gil: bool = False) -> ThreadSample:
+    return ThreadSample(number, number, name, frames, holds_gil, wait)
+
+
+SAMPLE = StackSample(
+    1.0,
+    (
+        thread(1, "MainThread", Frame("/usr/lib/python3.11/selectors.py", 468, "select"), wait=Wait.POLL),
+        thread(2, "pool_0", DB, HANDLER),
+        thread(3, "pool_1", DB, HANDLER),
+        thread(4, "pool_2", DB, HANDLER),
+        thread(5, "spinner", SPIN, wait=Wait.RUNNING, holds_gil=True),
+        thread(6, "", SPIN, wait=Wait.GIL),
+    ),
+    took_s=0.03,
+)
+
+
+def test_alike_threads_share_one_entry() -> None:
+    assert (
+        "\n".join(stacks.render(SAMPLE, LINES, PLAIN, 80))
+        == """\
+6 threads; GIL held by spinner
+
+1 thread: spinner [running, holds the GIL]
+  /srv/app/spin.py:3  spin
+
+1 thread: thread 6 [waiting for the GIL]
+  /srv/app/spin.py:3  spin
+
+3 threads: pool_0, pool_1, pool_2 [waiting for a lock]
+  /srv/app/db.py:41  checkout
+      with self._lock:
+  /srv/app/web.py:12  handle
+
+1 thread: MainThread [waiting for events]
+  /usr/lib/python3.11/selectors.py:468  select"""
+    )
+
+
+def test_many_threads_are_counted_rather_than_listed() -> None:
+    crowd = StackSample(1.0, tuple(thread(n, f"pool_{n}", DB) for n in range(2000)))
+    shown = list(stacks.render(crowd, LINES, PLAIN, 60))
+    assert shown[2:4] == [
+        "2000 threads: pool_0, pool_1, pool_2, pool_3, pool_4,",
+        "  pool_5, pool_6, pool_7 and 1992 more [waiting for a lock]",
+    ]
+    assert len(stacks.to_json(crowd)["stacks"][0]["threads"]) == 2000
+
+
+def test_a_thread_without_frames_says_so() -> None:
+    shown = list(stacks.render(StackSample(1.0, (thread(7, "native", wait=Wait.UNKNOWN),))))
+    assert shown[2:] == ["1 thread: native [state not seen]", "  (no Python frames)"]
+
+
+def test_the_collector_is_told_when_somebody_looked() -> None:
+    first = [next(stacks.render(SAMPLE, collecting=seen)) for seen in (None, True, False)]
+    assert first == [
+        "6 threads; GIL held by spinner",
+        "6 threads; GIL held by spinner; a garbage collection was under way",
+        "6 threads; GIL held by spinner; no garbage collection",
+    ]
+    assert next(stacks.render(StackSample(1.0, ()))) == "0 threads; nobody held the GIL"
+
+
+def test_as_data() -> None:
+    data = stacks.to_json(SAMPLE, LINES, collecting=False)
+    assert {key: value for key, value in data.items() if key != "stacks"} == {
+        "schema": "kdiag.stacks/v1",
+        "tool": "py-spy",
+        "took_ms": 30.0,
+        "target_pause_ms": 0.0,
+        "threads": 6,
+        "gil_holder": "spinner",
+        "collecting": False,
+    }
+    assert data["stacks"][2]["frames"][0] == {
+        "file": "/srv/app/db.py",
+        "line": 41,
+        "function": "checkout",
+        "native": False,
+        "source": "with self._lock:",
+    }
