@@ -34,7 +34,7 @@ class Done:
         self._parent: Done | None = None  # none once ended: then the parent has forgotten this node too
         self._children: dict[Done, None] = {}  # in the order of their creation; empty once ended
         self._event: threading.Event | None = None  # made when somebody first waits
-        self._on_end = on_end
+        self._on_end: tuple[Callable[[], object], ...] = () if on_end is None else (on_end,)
         if parent is not None:
             self._attach(parent)
 
@@ -82,7 +82,7 @@ class Done:
         """Call `f` once this has ended, at once if it has: what releases the resources that could have ended it."""
         with self._lock:
             if self._err is None:
-                self._on_end = f
+                self._on_end += (f,)
                 return
         f()
 
@@ -91,7 +91,7 @@ class Done:
         with self._lock:
             if self._err is not None:
                 return False
-            self._on_end = None
+            self._on_end = ()
             self._leave_parent()
             self._mark(Cancelled(), None)
             return True
@@ -121,9 +121,9 @@ class Done:
             node._err = err
             if node._event is not None:
                 node._event.set()
-        told = [node._on_end for node in subtree if node._on_end is not None]
+        told = [f for node in subtree for f in node._on_end]
         for node in subtree:
-            node._on_end = None
+            node._on_end = ()
         return told
 
 
