@@ -55,21 +55,28 @@ def _section(name: str, style: Style) -> Iterator[str]:
 
 def _thresholds(thresholds: Sequence[Threshold], style: Style, width: int) -> Iterator[str]:
     """A row for each preference; where it was learnt goes below the row when the terminal is too narrow for it."""
-    heading = ("metric", "warning", "critical", "learnt from")
-    rows = [
-        (t.metric, limit(t.warning, t.unit) or "-", limit(t.critical, t.unit) or "-", t.learnt_from) for t in thresholds
-    ]
-    whole = table([heading, *rows], _INDENT)
+    rows = [_threshold(threshold) for threshold in thresholds]
+    if not any(threshold.info for threshold in thresholds):
+        rows = [(metric, "", *rest) for metric, _, *rest in rows]
+    heading = ("metric", "info" if rows[0][1] else "", "warning", "critical")
+    origins = [threshold.learnt_from for threshold in thresholds]
+    with_origin = [(*row, origin) for row, origin in zip([heading, *rows], ["learnt from", *origins], strict=True)]
+    whole = table(with_origin, _INDENT)
     if all(cells(line) <= width for line in whole):
         yield style.paint("quiet", whole[0])
         yield from whole[1:]
         return
-    short = table([heading[:3], *(row[:3] for row in rows)], _INDENT)
+    short = table([heading, *rows], _INDENT)
     yield style.paint("quiet", short[0])
-    for line, row in zip(short[1:], rows, strict=True):
+    for line, origin in zip(short[1:], origins, strict=True):
         yield line
-        for more in wrap(row[3] and f"learnt from {row[3]}", width, _INDENT * 2):
+        for more in wrap(origin, width, _INDENT * 2):
             yield style.paint("quiet", more)
+
+
+def _threshold(threshold: Threshold) -> tuple[str, ...]:
+    limits = (threshold.info, threshold.warning, threshold.critical)
+    return (threshold.metric, *(limit(value, threshold.unit) or "-" for value in limits))
 
 
 def _remedies(entry: Entry, style: Style, width: int) -> Iterator[str]:

@@ -37,7 +37,11 @@ def _plain(value: float, unit: str) -> str:
         case "" | "1" | "count":
             return _digits(value)
         case _:
-            return f"{_digits(value)} {unit}"
+            return f"{_digits(value)} {_singular(unit) if value == 1 else unit}"
+
+
+def _singular(unit: str) -> str:
+    return unit.removesuffix("es") if unit.endswith("sses") else unit.removesuffix("s")
 
 
 def _digits(value: float) -> str:

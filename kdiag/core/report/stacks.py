@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from kdiag.core.model import Frame, LineFacts, Place, StackGroup, StackSample, ThreadSample, Wait
+from kdiag.core.pools import Doing, doing, task_of
 from kdiag.core.report.layout import clean, join_or_break, wrap
 from kdiag.core.report.style import PLAIN, Style
+from kdiag.core.threads import Waiting, waiting
 
 Lines = Mapping[tuple[str, int], LineFacts]
 NO_LINES: Lines = MappingProxyType({})
@@ -27,14 +29,29 @@ _STATES: Mapping[Wait, str] = MappingProxyType(
         Wait.UNKNOWN: "state not seen",
     }
 )
+# For the kernel all of these are one futex; the frames say which wait of a library's it is.
+_WAITS: Mapping[Waiting, str] = MappingProxyType(
+    {
+        Waiting.CONDITION: "waiting for a condition",
+        Waiting.EVENT: "waiting for an event",
+        Waiting.QUEUE: "waiting for a queue",
+        Waiting.FUTURE: "waiting for a result",
+        Waiting.JOIN: "waiting for others to end",
+    }
+)
 _NAMES_SHOWN = 8
 
 
 def state(thread: ThreadSample) -> str:
     """What the thread was doing, in words."""
-    if not thread.holds_gil:
+    if thread.holds_gil:
+        return "running, holds the GIL" if thread.wait is Wait.RUNNING else "holds the GIL"
+    if thread.wait is not Wait.LOCK:
         return _STATES[thread.wait]
-    return "running, holds the GIL" if thread.wait is Wait.RUNNING else "holds the GIL"
+    worker = task_of(thread.frames)
+    if worker and doing(*worker) is Doing.IDLE:
+        return "idle, waiting for work"
+    return _WAITS.get(waiting(thread.frames)[0], _STATES[Wait.LOCK])
 
 
 def groups(sample: StackSample) -> tuple[StackGroup, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdiag.core.catalog import VERDICTS, entry
+from kdiag.core.detectors import THRESHOLDS as THRESHOLDS_BY_VERDICT
 from kdiag.core.model import Threshold
 from kdiag.core.report import explain
 from kdiag.core.report.layout import cells
@@ -15,6 +16,8 @@ THRESHOLDS = (
     Threshold("gc.pause_max", "s", 0.1, 1.0, "Clinic Doctor"),
     Threshold("gc.useless", "count", None, None, ""),
 )
+
+_COUNT = Threshold("children.zombies", "processes", warning=3, critical=100, learnt_from="experience", info=1)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -48,13 +51,31 @@ def test_a_narrow_terminal_gets_the_origin_below() -> None:
         """\
   metric        warning  critical
   gc.share      10 %     40 %
-    learnt from JMC 5 and 10 %, Datadog 10 %
+    JMC 5 and 10 %, Datadog 10 %
   gc.pause_max  100 ms   1 s
-    learnt from Clinic Doctor
+    Clinic Doctor
   gc.useless    -        -
 """
         in shown
     )
+
+
+def test_a_threshold_for_information_gets_its_column() -> None:
+    shown = "\n".join(explain.render(entry("zombie-children"), (_COUNT,), PLAIN, 80))
+    assert (
+        """\
+  metric            info         warning      critical       learnt from
+  children.zombies  1 process    3 processes  100 processes  experience
+"""
+        in shown
+    )
+
+
+@pytest.mark.parametrize("verdict", THRESHOLDS_BY_VERDICT)
+def test_every_detector_s_thresholds_can_be_shown(verdict: str) -> None:
+    shown = "\n".join(explain.render(entry(verdict), THRESHOLDS_BY_VERDICT[verdict], PLAIN, 80))
+    for threshold in THRESHOLDS_BY_VERDICT[verdict]:
+        assert threshold.metric in shown
 
 
 def test_without_a_detector_there_are_no_thresholds_and_no_claim_to_see_it_from_outside() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kdiag.core.model import Frame, LineFacts, StackSample, ThreadSample, Wait
 from kdiag.core.report import stacks
 from kdiag.core.report.style import PLAIN
@@ -75,6 +77,30 @@ def test_the_collector_is_told_when_somebody_looked() -> None:
         "6 threads; GIL held by spinner; no garbage collection",
     ]
     assert next(stacks.render(StackSample(1.0, ()))) == "0 threads; nobody held the GIL"
+
+
+def library(*functions: tuple[str, str]) -> tuple[Frame, ...]:
+    return tuple(Frame(f"/usr/lib/python3.11/{file}", 1, function) for file, function in functions)
+
+
+START = library(("threading.py", "run"), ("threading.py", "_bootstrap_inner"), ("threading.py", "_bootstrap"))
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        ((*library(("concurrent/futures/thread.py", "_worker")), *START), "idle, waiting for work"),
+        (library(("queue.py", "get")), "waiting for a queue"),
+        (library(("threading.py", "wait"), ("threading.py", "wait")), "waiting for an event"),
+        (library(("threading.py", "wait"), ("concurrent/futures/_base.py", "result")), "waiting for a result"),
+        (library(("threading.py", "_wait_for_tstate_lock"), ("threading.py", "join")), "waiting for others to end"),
+        ((DB, *library(("concurrent/futures/thread.py", "_worker")), *START), "waiting for a lock"),
+        ((), "waiting for a lock"),
+    ],
+)
+def test_a_futex_is_called_what_the_frames_say_it_is(frames: tuple[Frame, ...], words: str) -> None:
+    assert stacks.state(thread(1, "t", *frames)) == words
+    assert stacks.state(thread(1, "t", *frames, wait=Wait.RUNNING)) == "running"
 
 
 def test_as_data() -> None:
