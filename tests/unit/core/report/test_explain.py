@@ -64,8 +64,8 @@ def test_a_threshold_for_information_gets_its_column() -> None:
     shown = "\n".join(explain.render(entry("zombie-children"), (_COUNT,), PLAIN, 80))
     assert (
         """\
-  metric            info         warning      critical       learnt from
-  children.zombies  1 process    3 processes  100 processes  experience
+  metric            info       warning      critical       learnt from
+  children.zombies  1 process  3 processes  100 processes  experience
 """
         in shown
     )
