@@ -29,10 +29,10 @@ class Kind(Enum):
 
     FUTURES = "ThreadPoolExecutor"
     ASYNCIO = "asyncio's default executor"
-    ANYIO = "anyio's worker threads"
+    ANYIO = "anyio's thread pool"
     MULTIPROCESSING = "multiprocessing's ThreadPool"
     GTHREAD = "gunicorn's gthread pool"
-    WAITRESS = "waitress's task threads"
+    WAITRESS = "waitress's thread pool"
 
 
 # Pools whose tasks are requests: a task that waits in queue.get there waits for a resource, it consumes no work.
@@ -68,7 +68,7 @@ class Pool:
     workers: tuple[Track, ...]
 
     def called(self) -> str:
-        """How a sentence calls it: "pool 'orders'" or "waitress's task threads"."""
+        """How a sentence calls it: "pool 'orders'" or "waitress's thread pool"."""
         return f"pool '{self.name}'" if self.kind is Kind.FUTURES else self.kind.value
 
 

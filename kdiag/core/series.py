@@ -83,8 +83,10 @@ def clustered_share(batches: Iterable[tuple[float, int]]) -> Share | None:
 
     The reads of a batch repeat each other, so their number is divided by the design effect: how much more the batches
     differ than independent reads would (ratio estimator over clusters, with Student's quantile for the few batches,
-    as Korn and Graubard do for surveys). A batch is worth one read at least and its own size at most. Where all reads
-    agree nothing is known about the spread, and each batch counts as one read.
+    as Korn and Graubard do for surveys). An episode that lasts over into the next batch makes neighbours alike, which
+    widens the bounds too. A batch is worth one read at least and its own size at most, so where episodes outlast many
+    batches the bounds speak of the time that was covered, not of the hours around it. Where all reads agree nothing
+    is known about the spread, and each batch counts as one read.
     """
     kept = [(hits, reads) for hits, reads in batches if reads > 0]
     total = sum(reads for _, reads in kept)
@@ -94,7 +96,9 @@ def clustered_share(batches: Iterable[tuple[float, int]]) -> Share | None:
     share = min(1.0, sum(hits for hits, _ in kept) / total)
     effective = float(count)
     if count > 1 and 0 < share < 1:
-        spread = sum((hits - share * reads) ** 2 for hits, reads in kept) * count / (count - 1) / total**2
+        off = [hits - share * reads for hits, reads in kept]
+        alike = max(0.0, sum(a * b for a, b in pairwise(off)))
+        spread = (sum(o * o for o in off) + alike) * count / (count - 1) / total**2
         independent = share * (1 - share) / spread if spread > 0 else math.inf
         shrink = (Z95 / student95(count - 1)) ** 2
         effective = min(float(total), max(float(count), independent * shrink))

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from kdiag.core.busy import Busy, BusyStack, busy
 from kdiag.core.frames import Ownership, at
 from kdiag.core.loops import serves
-from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Severity, Threshold, Wait, Window
+from kdiag.core.model import (
+    Evidence,
+    Finding,
+    Frame,
+    NotEnoughEvidence,
+    Severity,
+    ThreadSample,
+    Threshold,
+    Wait,
+    Window,
+)
 from kdiag.core.processes import PROCESS_SOURCE, CpuShare, cpu_share
 from kdiag.core.series import Share, clustered_share
 from kdiag.core.threads import Look, Track, tracks
@@ -24,6 +34,14 @@ if TYPE_CHECKING:
 VERDICT = "cpu-hot-loop"
 
 CPU = Threshold("cpu.cores", "cores", warning=None, critical=None, info=0.8, learnt_from="own preference: one core")
+DEMAND = Threshold(
+    "cpu.demand",
+    "ratio",
+    warning=None,
+    critical=None,
+    info=0.8,
+    learnt_from="measured: on two busy cores a hot loop got 0.5 cores, and was ready to run at every look",
+)
 FUNCTION = Threshold(
     "cpu.function_share",
     "ratio",
@@ -46,12 +64,13 @@ STARVED = Threshold(
     critical=None,
     learnt_from="own preference: others beg for the GIL in every fifth look",
 )
-THRESHOLDS = (CPU, FUNCTION, CALL, STARVED)
+THRESHOLDS = (CPU, DEMAND, FUNCTION, CALL, STARVED)
 
 _SPAN_S = 3.0
 _LOOKS = 8
+_SOME_CPU = 0.25  # below that the process is not hot, however ready its threads are
 _CALL_LOOKS = 4
-_CALL_GAP_S = 1.2  # longer gaps between looks prove nothing about the time in between
+_CALL_GAP_S = 1.5  # longer gaps between looks prove nothing about the time in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,14 @@ class _Call:
     span_s: float
     looks: int
     kept_gil: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What the process used of a core, and how often it was found ready to use one."""
+
+    cpu: CpuShare
+    demand: Share | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +105,20 @@ class _Hot:
 
 #  stacks that run, by function
 #    healthy  ▃parse ▂render ▂query ▁log …     many functions, none of them most of the time
-#    hot      ▇▇▇▇▇▇▇▇▇▇find ▁parse            one function in most stacks, and a core or more in use
+#    hot      ▇▇▇▇▇▇▇▇▇▇find ▁parse            one function in most stacks, and most of a core in use
+#
+#  On a busy machine a process does not get the core that it wants. Then its threads are found ready at every look.
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
-    """A function with more than half of the running stacks while the process uses most of a core."""
+    """A function with more than half of the running stacks while the process uses, or wants, most of a core."""
     cpu = cpu_share(window)
     if cpu is None:
         return NotEnoughEvidence(VERDICT, "the process's CPU time was not seen twice", "observe for longer")
-    if cpu.share < (CPU.info or 0):
-        return None if cpu.span_s >= _SPAN_S else _too_short(cpu)
+    demand = clustered_share((any(_ready(thread) for thread in sample.threads), 1) for sample in window.stacks)
     if cpu.span_s < _SPAN_S:
         return _too_short(cpu)
+    wants_more = demand is not None and demand.low >= (DEMAND.info or 0) and cpu.share >= _SOME_CPU
+    if cpu.share < (CPU.info or 0) and not wants_more:
+        return None
     stacks = busy(window)
     if stacks is None or stacks.total() < _LOOKS:
         return NotEnoughEvidence(VERDICT, "too few stacks were seen running", "allow kdiag to read the stacks")
@@ -95,7 +126,11 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     hot = _hottest(stacks, ownership)
     if hot is None or hot.share.low < (FUNCTION.info or 0):
         return None
-    return _finding(window, ownership, cpu, hot, stacks.source)
+    return _finding(window, ownership, _Load(cpu, demand), hot, stacks.source)
+
+
+def _ready(thread: ThreadSample) -> bool:
+    return thread.holds_gil or thread.wait is Wait.RUNNING
 
 
 def _too_short(cpu: CpuShare) -> NotEnoughEvidence:
@@ -125,7 +160,7 @@ def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
     return _Hot(line[2], line[4], line[5], line[3], share) if share else None
 
 
-def _finding(window: Window, ownership: Ownership, cpu: CpuShare, hot: _Hot, source: str) -> Finding:
+def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, source: str) -> Finding:
     everybody = tracks(window)
     calls = [call for track in everybody if track.ident == hot.ident if (call := _stuck_call(window, track, ownership))]
     call = max(calls, key=lambda c: c.span_s, default=None)
@@ -139,7 +174,7 @@ def _finding(window: Window, ownership: Ownership, cpu: CpuShare, hot: _Hot, sou
         severity = "warning"
     name = ownership.name(hot.frame)
     title = f"{name} ({at(hot.frame)}) is in {hot.share.value:.0%} of the running stacks of a process at "
-    title += f"{cpu.share:.0%} CPU"
+    title += f"{load.cpu.share:.0%} CPU"
     if call:
         title = f"{call.name} called by {name} at {at(call.frame)} has not returned for at least {call.span_s:.1f} s"
         title += " and keeps the GIL" if call.kept_gil else ""
@@ -151,7 +186,7 @@ def _finding(window: Window, ownership: Ownership, cpu: CpuShare, hot: _Hot, sou
         title,
         _summary(call, depends, starves),
         ownership.place(hot.frame, hot.thread, what=call.name if call else ownership.call(hot.frame) or None),
-        _evidence(cpu, hot, call, starved, source),
+        _evidence(load, hot, call, starved, source),
         () if hot.inner == hot.frame else (ownership.place(hot.inner, hot.thread, "runs"),),
         suspected=call is not None,
         threads=(hot.ident,),
@@ -168,7 +203,9 @@ def _stuck_call(window: Window, track: Track, ownership: Ownership) -> _Call | N
     current: list[Look] = []
     for look in track.looks:
         thread = look.thread
-        computes = bool(thread.frames) and (thread.holds_gil or thread.wait is Wait.RUNNING)
+        if not thread.frames and _ready(thread):
+            continue  # it computes, and where was not looked at
+        computes = bool(thread.frames) and _ready(thread)
         if computes and current and thread.frames == current[0].thread.frames and _near(current[-1], look):
             current.append(look)
         else:
@@ -224,22 +261,20 @@ def _summary(call: _Call | None, depends: bool, starves: bool) -> str:
     return " ".join(said)
 
 
-def _evidence(cpu: CpuShare, hot: _Hot, call: _Call | None, starved: Share | None, source: str) -> tuple[Evidence, ...]:
-    share = hot.share
+def _evidence(load: _Load, hot: _Hot, call: _Call | None, starved: Share | None, source: str) -> tuple[Evidence, ...]:
     evidence = [
-        Evidence(CPU.metric, cpu.share, CPU.unit, cpu.samples, PROCESS_SOURCE, threshold=CPU.info),
-        Evidence(
-            FUNCTION.metric, share.value, FUNCTION.unit, share.samples, source, share.low, share.high, FUNCTION.info
-        ),
+        Evidence(CPU.metric, load.cpu.share, CPU.unit, load.cpu.samples, PROCESS_SOURCE, threshold=CPU.info),
+        _of_share(FUNCTION, hot.share, source, FUNCTION.info),
     ]
+    if load.demand:
+        evidence.append(_of_share(DEMAND, load.demand, source, DEMAND.info))
     if call:
         span = round(call.span_s, 3)
         evidence.append(Evidence(CALL.metric, span, CALL.unit, call.looks, source, low=span, threshold=CALL.warning))
     if starved and starved.value > 0:
-        evidence.append(
-            Evidence(
-                STARVED.metric, starved.value, STARVED.unit, starved.samples, source,
-                starved.low, starved.high, STARVED.warning,
-            )
-        )  # fmt: skip
+        evidence.append(_of_share(STARVED, starved, source, STARVED.warning))
     return tuple(evidence)
+
+
+def _of_share(what: Threshold, share: Share, source: str, threshold: float | None) -> Evidence:
+    return Evidence(what.metric, share.value, what.unit, share.samples, source, share.low, share.high, threshold)

@@ -29,7 +29,7 @@ USED = Threshold(
 THRESHOLDS = (GROWTH, USED)
 
 _SPAN_S = 8.0
-_SAMPLES = 6
+_SAMPLES = 4  # a slope and its bounds take no fewer
 
 
 #  open descriptors

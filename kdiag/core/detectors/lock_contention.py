@@ -7,12 +7,23 @@ stood there all the time.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import Ownership, at
 from kdiag.core.locks import Lock, Want, held, wanted
-from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, ThreadSample, Threshold, Wait, Window
+from kdiag.core.model import (
+    Evidence,
+    Finding,
+    Frame,
+    NotEnoughEvidence,
+    Place,
+    StackSample,
+    ThreadSample,
+    Threshold,
+    Wait,
+    Window,
+)
 from kdiag.core.series import Share, clustered_share, score, severity
 from kdiag.core.threads import Waiting, stack_source, stillness, too_few_stacks, tracks, waiting
 
@@ -46,6 +57,7 @@ class _Contended:
 #    sick     www wwww www wwww    a queue at every look, and its members change
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """The lock on which most time was lost; one that moves before one that stands."""
+    window = replace(window, stacks=tuple(sample for sample in window.stacks if _complete(sample)))
     missing = too_few_stacks(window, VERDICT, _LOOKS, _SPAN_S)
     if missing:
         return missing
@@ -89,6 +101,11 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         _places(ownership, lock, frame),
         threads=tuple(lock.threads),
     )  # fmt: skip
+
+
+def _complete(sample: StackSample) -> bool:
+    """Whether the sample knows where all threads stand that wait for a lock; a carried-over one does not."""
+    return all(thread.frames for thread in sample.threads if thread.wait is Wait.LOCK)
 
 
 def _locks(window: Window, ownership: Ownership) -> Sequence[_Contended]:

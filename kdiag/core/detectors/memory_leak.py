@@ -31,7 +31,7 @@ RELATIVE = Threshold(
 THRESHOLDS = (GROWTH, RELATIVE)
 
 _SPAN_S = 8.0
-_SAMPLES = 6
+_SAMPLES = 4  # a slope and its bounds take no fewer
 
 
 #  resident memory

@@ -30,7 +30,7 @@ GROWTH = Threshold(
 THRESHOLDS = (GROWTH,)
 
 _SPAN_S = 8.0
-_SAMPLES = 6
+_SAMPLES = 4  # a slope and its bounds take no fewer
 
 
 #  threads, each pool counted as one

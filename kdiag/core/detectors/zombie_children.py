@@ -58,7 +58,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         score(count, 3.0, 1.0),
         0.97,
         f"{count} exited {'child was' if count == 1 else 'children were'} not reaped for at least {span:.1f} s, "
-        f"{times} of them '{command}'",
+        f"{'all' if times == count else times} of them '{command}'",
         f"The oldest was started {oldest:.0f} s ago. PIDs: {', '.join(str(child.pid) for child in forgotten[:10])}.",
         None,
         (
