@@ -84,8 +84,12 @@ class CollectorReader:
         try:
             self._find(interpreter.runtime, interpreter.version)
         except UnmappedError as error:
+            self.close()
             reason = f"following it led to unmapped memory ({error.message})"
             raise UnknownLayoutError(reason) from error
+        except KdiagError:
+            self.close()
+            raise
 
     def _find(self, runtime: int, version: tuple[int, ...]) -> None:
         memory = self._memory
