@@ -75,13 +75,20 @@ class ThreadSample:
 
 @dataclass(frozen=True, slots=True)
 class StackSample:
-    """All threads at one moment. `took_s` is how long the look took, `pause_s` how long the target stood still."""
+    """All threads at one moment.
+
+    Attributes:
+        took_s, pause_s: how long the look took, and how long the target stood still for it.
+        collecting: whether a garbage collection was under way from the look's start to its end: whoever holds the GIL
+            then stands at a line that allocates. None where that could not be read.
+    """
 
     at: float
     threads: tuple[ThreadSample, ...]
     tool: Literal["py-spy", "pystack"] = "py-spy"
     took_s: float = 0.0
     pause_s: float = 0.0
+    collecting: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from kdiag.core.model import LineFacts, StackSample
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background, from_signal
-from kdiag.sources.collector import CollectorReader
+from kdiag.sources.collector_reader import CollectorReader
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.pace import Pace
 from kdiag.sources.source_lines import SourceReader

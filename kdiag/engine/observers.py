@@ -74,21 +74,28 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
 
     memory = TargetMemory(facts.pid)
     ids = KernelIds(facts.pid, memory, other_namespace=not facts.same_pid_namespace)
+    collector, limitations = _collector(facts.pid, clock)
+    if collector is not None:
+        loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
     pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY)
-    stacks = StackSource(facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock)
+    stacks = StackSource(
+        facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock,
+        collector.collecting if collector else None,
+    )  # fmt: skip
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
     profile = ProfileSource(facts.pid, _threads(facts.pid), ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
     loops.append(loop("profile", profile.sample, lambda: 0.0))
-    limitations, closers = [], [memory.close]
+    closers = [memory.close] if collector is None else [memory.close, collector.close]
+    return Observers(tuple(loops), limitations, tuple(closers))
+
+
+def _collector(pid: int, clock: Clock) -> tuple[CollectorSource | None, tuple[Limitation, ...]]:
+    """The collector's source, or why there is none."""
     try:
-        collector = CollectorSource(facts.pid, clock)
-        closers.append(collector.close)
-        loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
+        source = CollectorSource(pid, clock)
     except KdiagError as error:
-        limitations.append(Limitation(error.reference, error.message, error.hint))
-    else:
-        limitations += [collector.limitation] if collector.limitation else []
-    return Observers(tuple(loops), tuple(limitations), tuple(closers))
+        return None, (Limitation(error.reference, error.message, error.hint),)
+    return source, (source.limitation,) if source.limitation else ()
 
 
 def _threads(pid: int) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.model import Frame, StackSample, ThreadSample
+from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
 from kdiag.sources.pace import Pace
 from kdiag.sources.pyspy import parse_dump
@@ -35,6 +36,7 @@ class StackSource:
         kernel_id: kernel thread id of a Python thread ident, 0 when unknown.
         host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
         pace: how often a look at all stacks may be had.
+        collecting: tells whether a collection is under way; None where nobody can.
     """
 
     pid: int
@@ -43,6 +45,7 @@ class StackSource:
     host_id: Callable[[int], int]
     pace: Pace
     clock: Clock
+    collecting: Callable[[], bool | None] | None = None
     _last: tuple[ThreadSample, ...] = field(default=(), init=False)
     _last_at: float = field(default=float("-inf"), init=False)
     _runs_before: Mapping[int, int | None] = field(default_factory=dict, init=False)
@@ -63,6 +66,7 @@ class StackSource:
 
     def _looked(self, ctx: Context) -> StackSample:
         before = read_states(self.pid, self.interpreter)
+        collecting = self._collecting()
         started = self.clock.now()
         try:
             output = run_py_spy(
@@ -75,12 +79,21 @@ class StackSource:
                 raise
             threads, tool = look_with_pystack(self.pid), "pystack"
         took = self.clock.now() - started
+        collecting = collecting and self._collecting()
         self.pace.spent(took)
         after = read_states(self.pid, self.interpreter)
         threads = tuple(_with_state(replace(t, thread_id=self.host_id(t.thread_id)), after) for t in threads)
         self._last, self._last_at = threads, self.clock.now()
         self._runs_before = {thread_id: state.runs for thread_id, state in before.items()}
-        return StackSample(self.clock.now(), threads, tool="pystack" if tool == "pystack" else "py-spy", took_s=took)
+        return StackSample(
+            self.clock.now(), threads, "pystack" if tool == "pystack" else "py-spy", took_s=took, collecting=collecting
+        )
+
+    def _collecting(self) -> bool | None:
+        try:
+            return self.collecting() if self.collecting else None
+        except KdiagError:  # an interpreter that starts or ends right now
+            return None
 
     def _carried(self) -> StackSample:
         started = self.clock.now()

@@ -6,7 +6,7 @@ The interpreter's own `collecting` flag, read in bursts, gives the share; the st
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ THRESHOLDS = (SHARE, PAUSE)
 _WHOLE_S = 9.5  # ten seconds, less a burst that had not ended
 _CLEAR_S = 3.0  # enough where the share is twice the threshold
 _BURSTS = 5
+_CAUGHT = 4  # looks that caught a collection under way and so name the line that allocates
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,11 @@ def _finding(window: Window, share: Share, pause: float, by_share: bool) -> Find
 def _allocating(window: Window, ownership: Ownership) -> _Allocating | None:
     """The line that stood most often on top of the stack that held the GIL, and how often.
 
-    Collections start where containers are created and run with the GIL held, so while most of the time goes to the
-    collector, whoever holds the GIL is the one that allocates (or calls the collector).
+    Collections start where containers are created and run with the GIL held: whoever holds it while one is under way
+    is the one that allocates (or calls the collector). Where few looks caught a collection, all that ran count.
     """
-    stacks = busy(window, holders_only=True)
+    caught = replace(window, stacks=tuple(sample for sample in window.stacks if sample.collecting), profile=())
+    stacks = busy(caught if len(caught.stacks) >= _CAUGHT else window, holders_only=True)
     if stacks is None:
         return None
     counts: Counter[tuple[Frame, int, str]] = Counter()
