@@ -17,7 +17,7 @@ ErrorHandler = Callable[[BaseException, str, Caller], object]
 
 
 class ErrorBackoff:
-    """Slows down whoever reports errors in a loop: one that comes within `min_period_s` of the last one sleeps the rest."""
+    """Slows down whoever reports errors in a loop: an error that comes too soon after the last one sleeps the rest."""
 
     def __init__(
         self,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kdiag.machinery.clock import FakeClock
+
 HANGING_S = 30.0
 
 
@@ -32,6 +34,29 @@ class Background:
         assert not self._thread.is_alive(), "the call under test hangs"
         if self._error is not None:
             raise self._error
+
+
+def drive(clock: FakeClock, f: Callable[[], object]) -> list[float]:
+    """Run `f`, setting the clock to whatever it waits for next until it ends; return how long it waited each time."""
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            f()
+        finally:
+            ended.set()
+            clock.timer(float("inf"))  # wakes us
+
+    running, waited = Background(run), []
+    while True:
+        clock.block_until(1)
+        if ended.is_set():
+            break
+        next_at = min(at for at, _ in clock._pending.values())
+        waited.append(next_at - clock.now())
+        clock.set_time(next_at)
+    running.result()
+    return waited
 
 
 def together(*calls: Callable[[], object]) -> None:

@@ -146,7 +146,7 @@ def test_contexts_are_no_work_for_the_garbage_collector() -> None:
         child, cancel = with_timeout(with_value(parent, "key", "value"), 10.0, FakeClock())
         child.done.wait(0)
         cancel()
-        dead = [weakref.ref(parent), weakref.ref(child), weakref.ref(child.done)]
+        dead: list[weakref.ref[object]] = [weakref.ref(parent), weakref.ref(child), weakref.ref(child.done)]
         cancel_parent()
         del parent, child, cancel, cancel_parent
         assert [each() for each in dead] == [None, None, None]

@@ -277,9 +277,8 @@ def test_scopes_nest_and_the_outer_end_passes_through_the_inner() -> None:
         inner, cancel_inner = with_cancel(background())
         soon = asyncio.ensure_future(cancel_soon(lambda: cancel_outer(ValueError("outer"))))
         with pytest.raises(Cancelled) as caught:
-            async with as_asyncio(outer):
-                async with as_asyncio(inner):
-                    await forever()
+            async with as_asyncio(outer), as_asyncio(inner):
+                await forever()
         assert str(caught.value.__cause__) == "outer"
         await soon
         cancel_inner()
