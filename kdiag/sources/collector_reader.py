@@ -1,0 +1,206 @@
+"""Reads the state of the interpreter's cyclic collector at one moment, without stopping it.
+
+A read is a few `pread` calls on `/proc/PID/mem`, some ten microseconds of ours and none of the target's. Where the
+interpreter is one that we do not know, pystack's flag takes the reader's place: slower, without statistics. Separate
+from `collector`, which decides when to read and what the reads mean together.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from kdiag.attach.interpreter import find_interpreter
+from kdiag.attach.memory import TargetMemory, UnmappedError
+from kdiag.errors import KdiagError
+from kdiag.sources.collector_layout import (
+    COLLECTING_SIZE,
+    DEBUG_OFFSETS_SIZE,
+    SEARCHED,
+    CollectorState,
+    UnknownLayoutError,
+    decode,
+    find_collecting,
+    ring_address,
+    runtime_layout,
+    state_layout,
+)
+from kdiag.sources.tools import SourceError
+
+_POINTER_SIZE = 8
+_MOST_INTERPRETERS = 256  # a longer chain is not one
+_NOT_COLLECTING = bytes(COLLECTING_SIZE)
+
+
+class Reader(Protocol):
+    """Reads the collector's state, in one of two ways."""
+
+    tool: Literal["memory", "pystack"]
+    spacing_s: float  # mean time between the reads of a burst
+
+    def under_way(self) -> bytes | None:
+        """A mark of the collection that is under way, None when there is none.
+
+        The same mark again is the same collection; an empty mark tells nothing.
+
+        Raises:
+            KdiagError: it cannot be read (now).
+        """
+
+    def read(self) -> CollectorState:
+        """Read what can be read.
+
+        Raises:
+            KdiagError: it cannot be read (now).
+        """
+
+    def close(self) -> None:
+        """Let go of the target."""
+
+
+class CollectorReader:
+    """Reads the collectors of all interpreters in a process from its memory.
+
+    Raises:
+        KdiagError: on construction: no interpreter, no permission, or (UnknownLayoutError) an interpreter whose
+            collector could not be found.
+    """
+
+    tool: Literal["memory", "pystack"] = "memory"
+    spacing_s = 0.005
+
+    def __init__(self, pid: int) -> None:
+        interpreter = find_interpreter(pid)
+        if interpreter is None or interpreter.runtime is None:
+            reason = interpreter.problem.message if interpreter and interpreter.problem else "there is no interpreter"
+            raise UnknownLayoutError(reason)
+        self._memory = TargetMemory(pid)
+        try:
+            self._find(interpreter.runtime, interpreter.version)
+        except UnmappedError as error:
+            self.close()
+            reason = f"following it led to unmapped memory ({error.message})"
+            raise UnknownLayoutError(reason) from error
+        except KdiagError:
+            self.close()
+            raise
+
+    def _find(self, runtime: int, version: tuple[int, ...]) -> None:
+        memory = self._memory
+        self._runtime = runtime_layout(version, lambda: memory.read(runtime, DEBUG_OFFSETS_SIZE))
+        self._state = state_layout(version, self._runtime.ring_size)
+        self._head = runtime + self._runtime.head
+        main = memory.read_pointer(self._head + _POINTER_SIZE)
+        if not main:
+            reason = "the interpreter is not initialised"
+            raise UnknownLayoutError(reason)
+        self._main = main
+        self._collecting = self._runtime.collecting or find_collecting(memory.read(main, SEARCHED), main)
+        self._interpreters: tuple[int, ...] = (main,)
+        self.read()
+
+    def collecting(self) -> bool:
+        """Whether a collection is under way."""
+        return self.under_way() is not None
+
+    def under_way(self) -> bytes | None:
+        """A mark of the collections that are under way in the interpreters of the last `read`; None without any.
+
+        The mark is the raw statistics, which change whenever a collection is completed. One `pread` as long as
+        nothing is under way.
+        """
+        marks = [self._mark(interpreter) for interpreter in self._interpreters]
+        return b"".join(mark or b"" for mark in marks) if any(marks) else None
+
+    def read(self) -> CollectorState:
+        """Read the whole state: summed over the interpreters, thresholds and switch those of the main one.
+
+        Raises:
+            UnknownLayoutError: what was read is implausible.
+            TargetEndedError: the process ended.
+        """
+        try:
+            self._interpreters = self._walk()
+            return self._sum()
+        except UnmappedError:  # a subinterpreter ended while we walked: its memory may be gone, not so the next time
+            self._interpreters = self._walk()
+            return self._sum()
+
+    def close(self) -> None:
+        """Let go of the target."""
+        self._memory.close()
+
+    def _walk(self) -> tuple[int, ...]:
+        """The interpreters, the main one first; new ones are put at the chain's head."""
+        found = [self._main]
+        interpreter = self._memory.read_pointer(self._head)
+        while interpreter and len(found) < _MOST_INTERPRETERS:
+            if interpreter != self._main:
+                found.append(interpreter)
+            interpreter = self._memory.read_pointer(interpreter + self._runtime.next)
+        return tuple(found)
+
+    def _mark(self, interpreter: int) -> bytes | None:
+        block = self._block(interpreter, self._state.statistics)
+        if block.endswith(_NOT_COLLECTING):
+            return None
+        rings = self._state.ring_size
+        return self._memory.read(ring_address(block), rings) if rings else block
+
+    def _block(self, interpreter: int, begin: int) -> bytes:
+        """The collector's state of one interpreter, from an offset in it up to `collecting`, which ends it."""
+        before = self._state.before - begin
+        return self._memory.read(interpreter + self._collecting - before, before + COLLECTING_SIZE)
+
+    def _sum(self) -> CollectorState:
+        states = [
+            decode(self._state, self._block(interpreter, 0), self._memory.read) for interpreter in self._interpreters
+        ]
+        if len(states) == 1:
+            return states[0]
+        return CollectorState(
+            any(state.collecting for state in states),
+            tuple(map(sum, zip(*(state.collections for state in states), strict=True))),
+            tuple(map(sum, zip(*(state.collected for state in states), strict=True))),
+            states[0].thresholds,
+            states[0].enabled,
+        )
+
+
+class FlagReader:
+    """Reads pystack's flag whether a collection is under way, and nothing else.
+
+    A look costs 8 to 30 ms of CPU, hence the wide spacing.
+    """
+
+    tool: Literal["memory", "pystack"] = "pystack"
+    spacing_s = 0.15
+
+    def __init__(self, pid: int) -> None:
+        from pystack import engine  # noqa: PLC0415 - heavy, and needed only when our own reader fails
+
+        self._pid = pid
+        self._threads = engine.get_process_threads
+        self.read()
+
+    def under_way(self) -> bytes | None:
+        """An empty mark when a collection is under way, None when there is none.
+
+        Raises:
+            SourceError: `pystack-failed`.
+        """
+        try:
+            flags = [thread.is_gc_collecting for thread in self._threads(self._pid, stop_process=False)]
+        except Exception as error:  # pystack raises RuntimeError and its own kinds alike
+            raise SourceError("pystack-failed", f"pystack could not read the target: {error}") from error
+        return b"" if any(flag > 0 for flag in flags) else None
+
+    def read(self) -> CollectorState:
+        """Whether a collection is under way; the rest stays unknown.
+
+        Raises:
+            SourceError: `pystack-failed`.
+        """
+        return CollectorState(self.under_way() is not None)
+
+    def close(self) -> None:
+        """Let go of the target: nothing is held."""
