@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kdiag.attach.memory import translate_os_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 DELETED = " (deleted)"
 
@@ -104,8 +104,3 @@ def mapped_files(mappings: Iterable[Mapping]) -> tuple[MappedFile, ...]:
         if mapping.is_file:
             groups.setdefault((mapping.device, mapping.inode, mapping.path), []).append(mapping)
     return tuple(MappedFile(path, tuple(group)) for (_, _, path), group in groups.items())
-
-
-def is_mapped(mappings: Sequence[Mapping], address: int) -> bool:
-    """Whether an address lies in any of the mappings."""
-    return any(mapping.start <= address < mapping.end for mapping in mappings)

@@ -79,8 +79,8 @@ def load_bias(file: MappedFile, segments: tuple[Segment, ...]) -> int:
 
     A file may be mapped once more as plain data, so the mapping taken is one whose code lies where it then must.
     """
-    first = segments[0]
-    for mapping in file.mappings:
+    for mapping in file.mappings if segments else ():
+        first = segments[0]
         bias = mapping.start - first.address + first.offset - mapping.offset
         if mapping.offset == _page_start(first.offset) and all(
             _is_code(file, segment.address + bias) for segment in segments if segment.executable
