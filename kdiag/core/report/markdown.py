@@ -74,7 +74,7 @@ def _finding(finding: Finding, lines: Lines) -> Iterator[str]:
         yield from _source(finding.culprit, lines)
     if finding.evidence:
         yield from table(
-            ("metric", "value", "95 % between", "threshold", "samples", "source"), map(_evidence, finding.evidence)
+            ("metric", "value", "threshold", "95 % between", "samples", "source"), map(_evidence, finding.evidence)
         )
     if finding.remedies:
         yield from _heading("What to do")
@@ -116,8 +116,8 @@ def _evidence(evidence: Evidence) -> tuple[str, ...]:
     return (
         code(evidence.metric),
         escape(quantity(evidence.value, evidence.unit)),
-        escape(bounds(evidence)),
         escape(limit(evidence.threshold, evidence.unit)),
+        escape(bounds(evidence)),
         f"{evidence.samples:,}",
         code(evidence.source),
     )

@@ -70,9 +70,9 @@ def _place_lines(where: Place, lines: Lines, style: Style, width: int) -> Iterat
 
 def _evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) -> Iterator[str]:
     """One row for each number; where a row is too wide for the terminal, the number's origin goes below it."""
-    heading = ("metric", "value", "95 % between", "threshold", "samples", "source")
+    heading = ("metric", "value", "threshold", "95 % between", "samples", "source")
     rows = [
-        (e.metric, quantity(e.value, e.unit), bounds(e), limit(e.threshold, e.unit), f"{e.samples:,}", e.source)
+        (e.metric, quantity(e.value, e.unit), limit(e.threshold, e.unit), bounds(e), f"{e.samples:,}", e.source)
         for e in evidence
     ]
     whole = table([heading, *rows], _INNER, numbers=frozenset({1, 4}))
@@ -80,11 +80,13 @@ def _evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) ->
         yield style.paint("quiet", whole[0])
         yield from whole[1:]
         return
-    for metric, value, between, threshold, samples, tool in rows:
-        yield from wrap(f"{metric} {value}", width, _INNER)
-        told = (between, threshold and f"threshold {threshold}", f"{samples} samples from {tool}")
-        for line in wrap("; ".join(filter(None, told)), width, _INNER + _INDENT):
-            yield style.paint("quiet", line)
+    short = table([heading[:3], *(row[:3] for row in rows)], _INNER, numbers=frozenset({1}))
+    yield style.paint("quiet", short[0])
+    for line, (*_, between, samples, tool) in zip(short[1:], rows, strict=True):
+        yield line
+        origin = (between and f"{between} (95 %)", f"{samples} samples from {tool}")
+        for more in wrap(", ".join(filter(None, origin)), width, _INNER + _INDENT):
+            yield style.paint("quiet", more)
 
 
 def _remedy_lines(remedies: tuple[Remedy, ...], style: Style, width: int) -> Iterator[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WIDTHS = (60, 80, 120)
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 _VALIDATOR = Draft202012Validator(json.loads(schema.text()))
-_calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_calm = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def unbreakable(line: str, width: int) -> bool:

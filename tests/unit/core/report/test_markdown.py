@@ -32,10 +32,10 @@ The collector ran in 5,978 of 9,800 looks; full collections take up to 210 ms ea
 self.children.append(Node(self))
 ```
 
-| metric | value | 95 % between | threshold | samples | source |
+| metric | value | threshold | 95 % between | samples | source |
 | --- | --- | --- | --- | --- | --- |
-| `gc.share` | 61 % | 55 to 67 % | 10 % | 9,800 | `memory` |
-| `gc.pause_max` | 210 ms |  | 100 ms | 9,800 | `memory` |
+| `gc.share` | 61 % | 10 % | 55 to 67 % | 9,800 | `memory` |
+| `gc.pause_max` | 210 ms | 100 ms |  | 9,800 | `memory` |
 | `gc.collections.full` | 4.2/s |  |  | 2 | `memory` |
 
 **What to do**

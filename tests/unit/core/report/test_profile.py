@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -110,7 +110,6 @@ def test_speedscope() -> None:
     assert data["shared"]["frames"][2] == {"name": "A.b", "file": "/srv/app/hot.py", "line": 4}
 
 
-@settings(deadline=None)
 @given(profiles)
 def test_speedscope_of_any_profile_is_valid(any_profile: Profile) -> None:
     text = "".join(profile.speedscope(any_profile, "x"))
@@ -137,7 +136,6 @@ def test_top() -> None:
     assert list(profile.top(Profile(()))) == ["No stack was seen."]
 
 
-@settings(deadline=None)
 @given(profiles, st.sampled_from([60, 80, 120]))
 def test_top_of_any_profile(any_profile: Profile, width: int) -> None:
     lines = list(profile.top(any_profile, PLAIN, width))
@@ -211,7 +209,6 @@ def test_hostile_names_are_text_in_the_picture() -> None:
     assert len(list(root.iter(f"{SVG}script"))) == 1
 
 
-@settings(deadline=None)
 @given(profiles)
 def test_the_picture_of_any_profile_is_well_formed(any_profile: Profile) -> None:
     root = picture(any_profile)

@@ -34,9 +34,9 @@ CRITICAL 61 % of the time goes to the garbage collector
         self.children.append(Node(self))
 
   How it is known
-    metric                value  95 % between  threshold  samples  source
-    gc.share               61 %  55 to 67 %    10 %         9,800  memory
-    gc.pause_max         210 ms                100 ms       9,800  memory
+    metric                value  threshold  95 % between  samples  source
+    gc.share               61 %  10 %       55 to 67 %      9,800  memory
+    gc.pause_max         210 ms  100 ms                     9,800  memory
     gc.collections.full   4.2/s                                 2  memory
 
   What to do
@@ -90,11 +90,12 @@ def test_a_narrow_terminal_gets_the_numbers_below_each_other() -> None:
     assert (
         """\
   How it is known
-    gc.share 61 %
-      55 to 67 %; threshold 10 %; 9,800 samples from memory
-    gc.pause_max 210 ms
-      threshold 100 ms; 9,800 samples from memory
-    gc.collections.full 4.2/s
+    metric                value  threshold
+    gc.share               61 %  10 %
+      55 to 67 % (95 %), 9,800 samples from memory
+    gc.pause_max         210 ms  100 ms
+      9,800 samples from memory
+    gc.collections.full   4.2/s
       2 samples from memory
 """
         in shown

@@ -1,0 +1,8 @@
+"""Property tests here prove what holds, not how fast: no example of theirs may fail for being slow on a busy machine."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("kdiag", deadline=None)
+settings.load_profile("kdiag")
