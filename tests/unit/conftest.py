@@ -1,4 +1,4 @@
-"""Property tests here prove what holds, not how fast: no example of theirs may fail for being slow on a busy machine."""
+"""Property tests prove what holds, not how fast: no example of theirs may fail for being slow on a busy machine."""
 
 from __future__ import annotations
 

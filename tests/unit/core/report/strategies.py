@@ -42,10 +42,13 @@ severities = st.sampled_from(SEVERITIES)
 verdicts = st.sampled_from(VERDICTS)
 optional_texts = st.none() | texts
 
+# Metrics are named by detectors, never by the target.
+metrics = st.sampled_from(["gc.share", "gc.collections_per_s.gen2", "pool.waiting_per_worker", "x"])
+
 places = st.builds(Place, texts, counts, texts, optional_texts, optional_texts, words)
 frames = st.builds(Frame, texts, counts, texts, st.booleans())
 evidence = st.builds(
-    Evidence, words, numbers, st.sampled_from(["ratio", "s", "bytes", "bytes/min", "count", "1/s", "%", "x", ""]),
+    Evidence, metrics, numbers, st.sampled_from(["ratio", "s", "bytes", "bytes/min", "count", "1/s", "%", "x", ""]),
     counts, words, st.none() | numbers, st.none() | numbers, st.none() | numbers,
 )  # fmt: skip
 remedies = st.builds(Remedy, words, texts, texts, st.sampled_from(["none", "low", "high"]))
