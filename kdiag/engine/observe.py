@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from kdiag.machinery.clock import Clock
 
 _TICK_S = 0.25  # progress
-_JUDGE_EVERY = 4  # ticks between looks at whether the verdict is settled
+_FIRST_JUDGED_S = 3.0  # no verdict is certain before
+_JUDGE_EVERY_S = 1.0  # between looks at whether the verdict is settled,
+_JUDGE_DUTY = 0.05  # or longer, so that judging takes at most this share of the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,16 @@ def observe(
 def _watch(
     sessions: Sequence[Session], context: Context, *, window_s: float, full: bool, clock: Clock
 ) -> Iterator[Event]:
-    started, ticks = clock.now(), 0
+    started = clock.now()
+    judge_at = started + _FIRST_JUDGED_S
     while not all(session.ended for session in sessions):
         elapsed = clock.now() - started
         yield Progress(min(elapsed, window_s), window_s, sessions[0].seen())
         if elapsed >= window_s or context.done.is_set():
             return
-        ticks += 1
-        if not full and ticks % _JUDGE_EVERY == 0 and all(session.settled() for session in sessions):
-            return
+        if not full and clock.now() >= judge_at:
+            judging = clock.now()
+            if all(session.settled() for session in sessions):
+                return
+            judge_at = clock.now() + max(_JUDGE_EVERY_S, (clock.now() - judging) / _JUDGE_DUTY)
         clock.wait(context.done, min(_TICK_S, max(window_s - (clock.now() - started), 0.0)))

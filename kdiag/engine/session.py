@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from kdiag.machinery.context import Context
 
 _MOST_PLACES = 600  # source places looked up for one window
+_ENDED = Limitation(
+    "target-ended", "The process ended while it was observed; the report says what was seen until then.",
+    "Its exit code and last words are with its parent: journalctl, kubectl logs --previous, or the supervisor's log.",
+)  # fmt: skip
 _END_GRACE_S = 1.0  # how long the sources may take to end
 
 
@@ -119,7 +123,8 @@ class Session:
             if loop.error is not None and loop.error.reference != "target-ended"
         )
         denied = (limitation_of(self.denied),) if self.denied else ()
-        return denied + self._observers.limitations + failed
+        ended = (_ENDED,) if self.ended else ()
+        return denied + ended + self._observers.limitations + failed
 
 
 def target_of(facts: ProcessFacts) -> Target:

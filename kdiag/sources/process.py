@@ -5,30 +5,59 @@ It needs the least permission of all sources, and so is what remains when nothin
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import psutil
 
 from kdiag.core.model import Child, ProcessSample
 from kdiag.machinery.clock import Clock
 from kdiag.sources.pace import Pace
-from kdiag.sources.sockets import Sockets, read_sockets
+from kdiag.sources.sockets import NO_SOCKETS, Sockets, read_sockets
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kdiag.machinery.context import Context
 
-_USS_COST_S = 0.02  # reading USS walks the page tables: leave it out where one read takes longer than this
+_RARELY_S = 1.5  # what is dear to read is read so seldom,
+_RARELY_DUTY = 0.02  # or more seldom still, so that it takes at most this share of the time
 _DISTINCT_NAMES = 5000  # descriptor names kept per sample
+T = TypeVar("T")
 _SOCKET = re.compile(r"^socket:\[(\d+)\]$")
+
+
+@dataclass
+class _Rarely(Generic[T]):
+    """A reading that is too dear for every look: walking page tables, the kernel's socket table, all processes."""
+
+    read: Callable[[], T]
+    clock: Clock
+    _value: T | None = field(default=None, init=False)
+    _next_at: float = field(default=float("-inf"), init=False)
+
+    def fresh(self) -> T | None:
+        """A new reading when its time has come, else None."""
+        started = self.clock.now()
+        if started < self._next_at:
+            return None
+        self._value = self.read()
+        now = self.clock.now()
+        self._next_at = now + max(_RARELY_S, (now - started) / _RARELY_DUTY)
+        return self._value
+
+    def latest(self) -> T:
+        """A new reading when its time has come, else the one before."""
+        fresh = self.fresh()
+        value = self._value if fresh is None else fresh
+        assert value is not None  # noqa: S101 - the first call always reads
+        return value
 
 
 @dataclass
@@ -39,7 +68,10 @@ class ProcessSource:
     pace: Pace
     clock: Clock
     _process: psutil.Process = field(init=False)
-    _uss_affordable: bool = field(default=True, init=False)
+    _sockets: _Rarely[Sockets] = field(init=False)
+    _children: _Rarely[tuple[Child, ...]] = field(init=False)
+    _threads: _Rarely[dict[int, float]] = field(init=False)
+    _uss: _Rarely[int | None] = field(init=False)
 
     def __post_init__(self) -> None:
         """Bind to the process of now: psutil keeps its start time, so a reused PID is noticed."""
@@ -47,6 +79,10 @@ class ProcessSource:
             self._process = psutil.Process(self.pid)
         except psutil.NoSuchProcess as error:
             raise _gone(self.pid) from error
+        self._sockets = _Rarely(lambda: _read_sockets(self.pid), self.clock)
+        self._children = _Rarely(lambda: tuple(map(_child, self._process.children())), self.clock)
+        self._threads = _Rarely(self._read_threads, self.clock)
+        self._uss = _Rarely(self._read_uss, self.clock)
 
     def period_s(self) -> float:
         """Seconds to the next sample."""
@@ -71,35 +107,32 @@ class ProcessSource:
         with process.oneshot():
             cpu, switches = process.cpu_times(), process.num_ctx_switches()
             rss, threads = process.memory_info().rss, process.num_threads()
-        descriptors, names, sockets = self._descriptors()
+        targets, sockets = _descriptor_targets(self.pid), self._sockets.latest()
         return ProcessSample(
             at=self.clock.now(),
             cpu_s=cpu.user + cpu.system,
             rss=rss,
             threads=threads,
-            thread_cpu_s={t.id: t.user_time + t.system_time for t in process.threads()},
-            uss=self._uss(),
-            descriptors=descriptors,
-            descriptor_names=names,
+            thread_cpu_s=self._threads.fresh() or {},
+            uss=self._uss.fresh(),
+            descriptors=None if targets is None else dict(Counter(map(descriptor_kind, targets))),
+            descriptor_names=_names(targets or (), sockets),
             descriptor_limit=self._descriptor_limit(),
             context_switches=(switches.voluntary, switches.involuntary),
-            children=tuple(_child(child) for child in process.children()),
+            children=self._children.latest(),
             connections=sockets.by_state,
             listening=bool(sockets.listening_ports),
             backlog=sockets.backlog,
         )
 
-    def _uss(self) -> int | None:
-        if not self._uss_affordable:
-            return None
-        started = self.clock.now()
+    def _read_threads(self) -> dict[int, float]:
+        return {thread.id: thread.user_time + thread.system_time for thread in self._process.threads()}
+
+    def _read_uss(self) -> int | None:
         try:
-            uss = int(self._process.memory_full_info().uss)
+            return int(self._process.memory_full_info().uss)
         except psutil.AccessDenied:
-            self._uss_affordable = False
             return None
-        self._uss_affordable = self.clock.now() - started < _USS_COST_S
-        return uss
 
     def _descriptor_limit(self) -> int | None:
         try:
@@ -107,16 +140,17 @@ class ProcessSource:
         except psutil.AccessDenied:
             return None
 
-    def _descriptors(self) -> tuple[Mapping[str, int] | None, Mapping[str, int], Sockets]:
-        try:
-            targets = list(_descriptor_targets(self.pid))
-        except PermissionError:
-            return None, {}, read_sockets(self.pid, ())
-        kinds: Counter[str] = Counter(map(descriptor_kind, targets))
-        sockets = read_sockets(self.pid, {int(m[1]) for m in map(_SOCKET.match, targets) if m})
-        names: Counter[str] = Counter(t for t in targets if descriptor_kind(t) not in {"socket", "pipe"})
-        names.update(sockets.peers)
-        return dict(kinds), dict(names.most_common(_DISTINCT_NAMES)), sockets
+
+def _read_sockets(pid: int) -> Sockets:
+    inodes = {int(match[1]) for match in map(_SOCKET.match, _descriptor_targets(pid) or ()) if match}
+    return read_sockets(pid, inodes) if inodes else NO_SOCKETS
+
+
+def _names(targets: Iterable[str], sockets: Sockets) -> dict[str, int]:
+    """How many descriptors go where: paths as they are, sockets by state and peer."""
+    names = Counter(target for target in targets if descriptor_kind(target) not in {"socket", "pipe"})
+    names.update(sockets.peers)
+    return dict(names.most_common(_DISTINCT_NAMES))
 
 
 def descriptor_kind(target: str) -> str:
@@ -126,13 +160,15 @@ def descriptor_kind(target: str) -> str:
     return {"socket": "socket", "pipe": "pipe"}.get(target.partition(":")[0], "anon")
 
 
-def _descriptor_targets(pid: int) -> list[str]:
+def _descriptor_targets(pid: int) -> list[str] | None:
+    """Where the descriptors lead; None without permission."""
     targets = []
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            targets.append(os.readlink(f"/proc/{pid}/fd/{name}"))
-        except FileNotFoundError:  # closed meanwhile
-            continue
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                targets.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    except PermissionError:
+        return None
     return targets
 
 

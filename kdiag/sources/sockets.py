@@ -37,6 +37,9 @@ class Sockets:
     listening_ports: tuple[int, ...]
 
 
+NO_SOCKETS = Sockets({}, {}, 0, ())
+
+
 def parse_sockets(lines: Iterable[str], inodes: Collection[int]) -> Sockets:
     """The sockets among `inodes` in the lines of `/proc/PID/net/tcp` and `tcp6` (headers may be among them)."""
     states: Counter[str] = Counter()

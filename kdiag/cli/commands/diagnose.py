@@ -54,6 +54,8 @@ def command(
         diagnostics.warning(problem)
     with diagnostics.progress(f"Observing {target.title} for up to {window_s:g} s") as show:
         finished = target.run(show)
+    if finished.interrupted:
+        diagnostics.say("Interrupted: the report covers what was seen until then.")
     output.write(reports.render(finished.report, form, output_file), output_file)
     if finished.interrupted:
         return exit_codes.INTERRUPTED

@@ -1,0 +1,65 @@
+"""The truth table: every sick program gets its verdict and its line, every healthy look-alike stays healthy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kdiag.core.model import SEVERITIES
+from kdiag.core.report import schema
+from tests.support.cases import running
+from tests.support.kdiag import kdiag
+from tests.targets.truth import LOOK_ALIKES, SICK, Case, culprit_lines
+
+if TYPE_CHECKING:
+    from tests.support.targets import Target
+
+VALIDATOR = Draft202012Validator(json.loads(schema.text()))
+
+
+def diagnose(target: Target, *options: str) -> tuple[int, Any]:
+    """The exit code and the report of one diagnosis, validated against the published schema."""
+    ran = kdiag("diagnose", target.pid, "--format", "json", *options)
+    assert ran.out, ran.err
+    report = ran.json
+    VALIDATOR.validate(report)
+    return ran.code, report
+
+
+def summary(report: Any) -> str:
+    """What a failing test shows of a report."""
+    findings = [f"{f['severity']} {f['confidence']:.2f} {f['title']}" for f in report["findings"]]
+    undecided = [f"{u['verdict']}: {u['reason']}" for u in report["undecided"]]
+    kept = {"verdict": report["verdict"], "findings": findings, "undecided": undecided, "vitals": report["vitals"],
+            "limitations": report["observation"]["limitations"], "samples": report["observation"]["samples"]}  # fmt: skip
+    return json.dumps(kept, indent=2)
+
+
+@pytest.mark.parametrize("case", SICK, ids=lambda case: case.name)
+def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
+    with running(case) as target:
+        code, report = diagnose(target)
+    assert report["verdict"] == case.verdict, summary(report)
+    assert code == 1, summary(report)
+    finding = report["findings"][0]
+    assert SEVERITIES.index(finding["severity"]) >= SEVERITIES.index(case.severity_at_least or "info"), summary(report)
+    assert finding["remedies"]
+    assert finding["evidence"]
+    assert all(number["samples"] > 0 and number["source"] for number in finding["evidence"])
+    if case.culprit:
+        culprit = finding["culprit"]
+        assert Path(culprit["file"]).name == target.script.name, culprit
+        assert culprit["line"] in culprit_lines(target.script), (culprit, summary(report))
+
+
+@pytest.mark.parametrize("case", LOOK_ALIKES, ids=lambda case: case.name)
+def test_a_healthy_look_alike_stays_healthy(case: Case) -> None:
+    with running(case) as target:
+        code, report = diagnose(target)
+    assert all(finding["severity"] == "info" for finding in report["findings"]), summary(report)
+    assert report["findings"] or report["verdict"] == "healthy", summary(report)
+    assert code == 0, summary(report)
