@@ -59,7 +59,7 @@ def as_asyncio(ctx: Stop) -> TaskScope:
     """Return an asynchronous context manager that cancels its block when `ctx` ends.
 
     The block then ends with the error of `ctx`, as asyncio's timeout ends with TimeoutError. A cancellation that
-    comes from elsewhere stays one.
+    comes from elsewhere stays one; when both come at once it wins, but before Python 3.11 it cannot be told apart.
     """
     from .aio import TaskScope  # noqa: PLC0415 - who does not use asyncio does not pay for it
 

@@ -3,7 +3,7 @@
 - A loop whose stop is already done never calls its function. Once the stop is done there is no further call, and a
   wait of any length ends at once.
 - A crash of a loop's function goes through `handle_crash`, and then ends the loop or, with `really_crash=False`,
-  does not.
+  does not. That it was interrupted once the stop is done is no crash: it was told to.
 - Periods are counted from the end of a call (sliding) or from its start; late ticks are dropped, never queued.
 - A condition ends a poll by returning true or by raising: what it raises comes out as it is. A poll that ends without
   either raises `WaitTimeout`, or its context's error where it was given a context.

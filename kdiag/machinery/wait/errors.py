@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..context import ContextError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..events import Event
 
 
 class WaitTimeout(TimeoutError):
@@ -21,3 +28,20 @@ def interrupted(error: BaseException | None) -> bool:
         seen.add(id(error))
         error = error.__cause__
     return False
+
+
+class EndsAsAsked:
+    """A guard within which being interrupted is no crash once `done` is set: who was told to stop has stopped."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, done: Event) -> None:
+        self._done = done
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, stack: TracebackType | None
+    ) -> bool:
+        return self._done.is_set() and interrupted(exc)

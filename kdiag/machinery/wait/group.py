@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from ..events import Stop
+from ..events import Stop, done_of
 from ..runtime import handle_crash
+from .errors import EndsAsAsked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,12 @@ class Group:
 
     def start_with_stop(self, stop: S, f: Callable[[S], object], name: str = "") -> None:
         """Run `f(stop)` in a thread."""
-        self.start(lambda: f(stop), name or getattr(f, "__name__", ""))
+
+        def run() -> None:
+            with EndsAsAsked(done_of(stop)):
+                f(stop)
+
+        self.start(run, name or getattr(f, "__name__", ""))
 
     def wait(self) -> None:
         """Block until all have ended, those included that are started meanwhile."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Union
 from ..clock import REAL, Clock
 from ..events import Stop, done_of
 from ..runtime import handle_crash
+from .errors import EndsAsAsked
 from .jitter import Rng, jitter
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def jitter_until(
     """
     done = done_of(stop)
     pace = Pace(period_s, jitter_factor, sliding, clock, rng)
-    guard = handle_crash(really_crash=really_crash)
+    guard, ends_as_asked = handle_crash(really_crash=really_crash), EndsAsAsked(done)
     while not done.is_set():
         pace.called()
-        with guard:
+        with guard, ends_as_asked:
             f()
         if clock.wait(done, pace.rest_s()):
             return

@@ -176,6 +176,22 @@ def test_a_deadline_and_a_cause_come_out_of_the_block() -> None:
     asyncio.run(main())
 
 
+def test_a_scope_needs_a_task() -> None:
+    async def main() -> None:
+        asked = asyncio.get_running_loop().create_future()
+
+        def outside_any_task() -> None:
+            try:
+                as_asyncio(background()).__aenter__().send(None)
+            except RuntimeError as error:
+                asked.set_result(str(error))
+
+        asyncio.get_running_loop().call_soon(outside_any_task)
+        assert "needs a running task" in await asked
+
+    asyncio.run(main())
+
+
 def test_a_context_that_has_ended_cancels_the_block_where_it_first_waits() -> None:
     async def main() -> None:
         ctx, cancel = with_cancel(background())

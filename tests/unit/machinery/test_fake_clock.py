@@ -267,6 +267,20 @@ def test_a_period_must_be_positive() -> None:
 
 
 @pytest.mark.parametrize("_round", range(20))
+def test_a_ticker_that_is_stopped_while_it_ticks_is_stopped(_round: int) -> None:
+    clock = FakeClock()
+    tickers = [clock.ticker(1.0) for _ in range(20)]
+
+    def stop_all() -> None:
+        for ticker in tickers:
+            ticker.stop()
+
+    together(lambda: clock.step(1.0), stop_all)
+    assert not clock.has_waiters()
+    assert not any(ticker.wait() for ticker in tickers)
+
+
+@pytest.mark.parametrize("_round", range(20))
 def test_a_timer_that_is_stopped_while_it_fires_does_one_of_both(_round: int) -> None:
     clock = FakeClock()
     fired: list[int] = []

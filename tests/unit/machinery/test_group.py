@@ -97,6 +97,29 @@ def test_a_crash_goes_through_handle_crash_and_does_not_lose_the_others() -> Non
     assert ended == [1]
 
 
+def test_being_interrupted_once_the_stop_is_done_is_no_crash() -> None:
+    group = Group()
+    crashed = threading.Semaphore(0)
+    runtime.panic_handlers[:] = [lambda _: crashed.release()]
+    ctx, cancel = with_cancel(background())
+    other, cancel_other = with_cancel(background())
+
+    def interrupted(given: Context) -> None:
+        given.done.wait(HANGING_S)
+        given.raise_if_done()
+
+    def interrupted_by_another(_: Context) -> None:
+        other.raise_if_done()
+
+    cancel_other()
+    group.start_with_context(ctx, interrupted)
+    group.start_with_context(ctx, interrupted_by_another)
+    assert crashed.acquire(timeout=HANGING_S)
+    cancel()
+    group.wait()
+    assert not crashed.acquire(blocking=False)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_ends_quietly_ends_alone() -> None:
     group = Group()

@@ -9,7 +9,7 @@ import pytest
 
 from kdiag.machinery import runtime, wait
 from kdiag.machinery.clock import FakeClock
-from kdiag.machinery.context import Context, background, with_cancel, with_value
+from kdiag.machinery.context import Cancelled, Context, background, with_cancel, with_value
 from tests.unit.machinery.background import HANGING_S, Background, drive
 from tests.unit.machinery.forms import Form, ThreadForm, both_forms
 
@@ -153,6 +153,29 @@ def test_a_crash_propagates_after_the_handlers_ran_by_default(form: Form, name: 
     with pytest.raises(ValueError, match="crash"):
         run(form, name, f, PERIOD_S, ctx, FakeClock())
     assert seen == ["crash"]
+    cancel()
+
+
+@both_forms
+@every_loop
+def test_being_interrupted_once_the_stop_is_done_is_no_crash(form: Form, name: str) -> None:
+    ctx, cancel = with_cancel(background())
+    runtime.panic_handlers[:] = [lambda _: pytest.fail("a crash")]
+
+    def f() -> None:
+        cancel()
+        ctx.raise_if_done()
+
+    run(form, name, f, PERIOD_S, ctx, FakeClock())
+
+
+@both_forms
+def test_being_interrupted_by_another_context_is_a_crash(form: Form) -> None:
+    ctx, cancel = with_cancel(background())
+    other, cancel_other = with_cancel(background())
+    cancel_other()
+    with pytest.raises(Cancelled):
+        run(form, "jitter_until", other.raise_if_done, PERIOD_S, ctx, FakeClock())
     cancel()
 
 

@@ -11,7 +11,7 @@ import pytest
 from kdiag.machinery.clock import FakeClock
 from kdiag.machinery.context import Cancelled, Context, DeadlineExceeded, background, with_cancel, with_timeout
 from kdiag.machinery.wait import WaitTimeout, interrupted
-from tests.unit.machinery.background import Background
+from tests.unit.machinery.background import Background, drive
 from tests.unit.machinery.forms import Form, both_forms
 
 if TYPE_CHECKING:
@@ -203,6 +203,17 @@ def test_poll_until_context_cancel_ends_with_the_error_of_its_context(form: Form
     with pytest.raises(Cancelled):
         polling.result()
     assert condition.times == ([0.0, 1.0] if immediate else [1.0])
+
+
+@both_forms
+def test_poll_until_context_cancel_ends_when_the_condition_is_true(form: Form) -> None:
+    clock = FakeClock()
+    ctx, cancel = with_cancel(background())
+    condition = Condition(clock, true_at=2)
+    f = form.function(condition)
+    assert drive(clock, lambda: form.run("poll_until_context_cancel", ctx, f, 1.0, clock=clock)) == [1.0, 1.0]
+    assert condition.times == [1.0, 2.0]
+    cancel()
 
 
 @both_forms

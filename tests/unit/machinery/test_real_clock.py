@@ -41,6 +41,7 @@ class CountingEvent(threading.Event):
 
 def test_now_is_the_monotonic_clock() -> None:
     before = time.monotonic()
+    assert repr(REAL) == "REAL"
     assert before <= REAL.now() <= time.monotonic()
 
 

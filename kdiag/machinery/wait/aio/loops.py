@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...clock import REAL, Clock
 from ...events import Stop, done_of
 from ...runtime import handle_crash
+from ..errors import EndsAsAsked
 from ..loops import Pace, Period
 from .waiter import Waiter
 
@@ -34,11 +35,11 @@ async def jitter_until(
     """
     done = done_of(stop)
     pace = Pace(period_s, jitter_factor, sliding, clock, rng)
-    guard = handle_crash(really_crash=really_crash)
+    guard, ends_as_asked = handle_crash(really_crash=really_crash), EndsAsAsked(done)
     with Waiter(stop, clock) as waiter:
         while not done.is_set():
             pace.called()
-            with guard:
+            with guard, ends_as_asked:
                 await f()
             if await waiter.wait(pace.rest_s()):
                 return
