@@ -1,7 +1,7 @@
-"""Command lines without their secrets: a report is made to be passed on.
+"""Command lines and lines of source without their secrets: a report is made to be passed on.
 
 Too much is hidden rather than too little: a hidden flag costs nothing, a leaked key costs a rotation. What is hidden
-reads `***`, whatever its length. Separate, because everything that shows a command line goes through it.
+reads `***`, whatever its length. Separate, because everything that shows one goes through it.
 """
 
 from __future__ import annotations
@@ -84,6 +84,13 @@ def redact_text(text: str) -> str:
     text = _PAIR.sub(_pair, text)
     text = _UUID.sub(HIDDEN, _KNOWN_TOKEN.sub(HIDDEN, text))
     return _LONG.sub(lambda match: HIDDEN if _looks_random(match[0]) else match[0], text)
+
+
+def redact_source(text: str) -> str:
+    """A line of source with the secrets that it spells out hidden; names and calls stay, they are what it tells."""
+    text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    text = _PAIR.sub(lambda match: _pair(match) if match[4][0] in "'\"" else match[0], text)
+    return _KNOWN_TOKEN.sub(HIDDEN, text)
 
 
 def _pair(match: re.Match[str]) -> str:

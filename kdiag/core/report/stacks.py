@@ -11,6 +11,7 @@ from typing import Any
 
 from kdiag.core.model import Frame, LineFacts, Place, StackGroup, StackSample, ThreadSample, Wait
 from kdiag.core.pools import Doing, doing, task_of
+from kdiag.core.redact import redact_source
 from kdiag.core.report.layout import clean, join_or_break, wrap
 from kdiag.core.report.style import PLAIN, Style
 from kdiag.core.threads import Waiting, waiting
@@ -127,9 +128,9 @@ def place(file: str, line: int) -> str:
 
 
 def source(lines: Lines, where: Frame | Place) -> str:
-    """What the source says there; empty where it could not be read."""
+    """What the source says there, less the secrets that it spells out; empty where it could not be read."""
     facts = lines.get((where.file, where.line))
-    return facts.text if facts else ""
+    return redact_source(facts.text) if facts else ""
 
 
 def to_json(sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdiag.core.redact import HIDDEN, redact_command, redact_text
+from kdiag.core.redact import HIDDEN, redact_command, redact_source, redact_text
 
 SECRET = "hunter2-Tr0ub4dor"  # noqa: S105
 
@@ -122,6 +122,25 @@ def test_an_option_without_its_value_hides_no_other_option() -> None:
     assert redact_command(["app", "--password", "-weird-"]) == ("app", "--password", HIDDEN)
     assert redact_command(["app", "--password"]) == ("app", "--password")
     assert redact_command([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('connect(host, password="hunter2", port=5)', 'connect(host, password="***", port=5)'),
+        ("API_KEY = 'hunter2'", "API_KEY = '***'"),
+        ('{"token": "hunter2"}', '{"token": "***"}'),
+        ('get("https://app:hunter2@host/x")', 'get("https://***@host/x")'),
+        ('login("ghp_16C7e42F292c6912E7710c838347Ae178B4a")', 'login("***")'),
+        ("token = get_token(user)", "token = get_token(user)"),
+        ("if key == other.key:", "if key == other.key:"),
+        ("with self.session_lock:", "with self.session_lock:"),
+        ("for key, value in self.tokens.items():", "for key, value in self.tokens.items():"),
+        ("sorted(rows, key=lambda row: row.pin)", "sorted(rows, key=lambda row: row.pin)"),
+    ],
+)
+def test_a_line_of_source_loses_its_secrets_and_nothing_else(line: str, shown: str) -> None:
+    assert redact_source(line) == shown
 
 
 _NAMES = st.sampled_from(["password", "passwd", "token", "secret", "api-key", "api_key", "access-key", "auth-token"])
