@@ -67,7 +67,8 @@ class Life:
 
     Attributes:
         frames, wait: what it does, or what it does at sample number n.
-        runs_per_look: how often it is put on a CPU between two samples; None where that is not known.
+        runs_per_look: how often it is put on a CPU between two samples, or how often in all until sample number n;
+            None where that is not known.
         cpu_per_look: seconds of CPU between two samples; None where that is not known.
         present: whether it is there at sample number n.
     """
@@ -75,7 +76,7 @@ class Life:
     name: str
     frames: tuple[Frame, ...] | Callable[[int], tuple[Frame, ...]]
     wait: Wait | Callable[[int], Wait] = Wait.LOCK
-    runs_per_look: int | None = 0
+    runs_per_look: int | Callable[[int], int] | None = 0
     cpu_per_look: float | None = 0.0
     holds_gil: bool | Callable[[int], bool] = False
     address: int = 0
@@ -93,8 +94,13 @@ class Life:
             wait=self.wait(number) if callable(self.wait) else self.wait,
             wait_address=self.address,
             cpu_s=None if self.cpu_per_look is None else self.cpu_per_look * number,
-            runs=None if self.runs_per_look is None else self.runs_per_look * number,
+            runs=self._runs(number),
         )
+
+    def _runs(self, number: int) -> int | None:
+        if callable(self.runs_per_look):
+            return self.runs_per_look(number)
+        return None if self.runs_per_look is None else self.runs_per_look * number
 
 
 def idle_main() -> Life:

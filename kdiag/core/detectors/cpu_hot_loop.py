@@ -26,7 +26,7 @@ from kdiag.core.model import (
 )
 from kdiag.core.processes import PROCESS_SOURCE, CpuShare, cpu_share
 from kdiag.core.series import Share, clustered_share
-from kdiag.core.threads import Look, Track, tracks
+from kdiag.core.threads import Look, Track, stack_source, tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,8 +185,8 @@ def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, sourc
         0.97 if hot.share.low >= 0.7 and not call else 0.9,
         title,
         _summary(call, depends, starves),
-        ownership.place(hot.frame, hot.thread, what=call.name if call else ownership.call(hot.frame) or None),
-        _evidence(load, hot, call, starved, source),
+        ownership.place(hot.frame, hot.thread, what=call.name if call else None),
+        _evidence(load, hot, call, starved, source, stack_source(window)),
         () if hot.inner == hot.frame else (ownership.place(hot.inner, hot.thread, "runs"),),
         suspected=call is not None,
         threads=(hot.ident,),
@@ -261,18 +261,20 @@ def _summary(call: _Call | None, depends: bool, starves: bool) -> str:
     return " ".join(said)
 
 
-def _evidence(load: _Load, hot: _Hot, call: _Call | None, starved: Share | None, source: str) -> tuple[Evidence, ...]:
+def _evidence(
+    load: _Load, hot: _Hot, call: _Call | None, starved: Share | None, source: str, stacks: str
+) -> tuple[Evidence, ...]:
     evidence = [
         Evidence(CPU.metric, load.cpu.share, CPU.unit, load.cpu.samples, PROCESS_SOURCE, threshold=CPU.info),
         _of_share(FUNCTION, hot.share, source, FUNCTION.info),
     ]
     if load.demand:
-        evidence.append(_of_share(DEMAND, load.demand, source, DEMAND.info))
+        evidence.append(_of_share(DEMAND, load.demand, stacks, DEMAND.info))
     if call:
         span = round(call.span_s, 3)
-        evidence.append(Evidence(CALL.metric, span, CALL.unit, call.looks, source, low=span, threshold=CALL.warning))
+        evidence.append(Evidence(CALL.metric, span, CALL.unit, call.looks, stacks, low=span, threshold=CALL.warning))
     if starved and starved.value > 0:
-        evidence.append(_of_share(STARVED, starved, source, STARVED.warning))
+        evidence.append(_of_share(STARVED, starved, stacks, STARVED.warning))
     return tuple(evidence)
 
 

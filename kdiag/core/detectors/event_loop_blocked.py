@@ -189,6 +189,7 @@ def _finding(window: Window, ownership: Ownership, blocked: _Blocked) -> Finding
     frame = ownership.culprit(blocked.frames)
     assert frame  # noqa: S101 - a callback has frames
     proven = blocked.waited_s >= (LONGEST.warning or 0)
+    call = ownership.call(frame) if proven else ""
     points = max(score(longest, 0.1), score(blocked.delay_s, 0.01) if blocked.share.low >= _MOSTLY else 0)
     how_often = f"{ownership.name(frame)} was on the loop in {blocked.share.value:.0%} of the looks."
     title = f"The event loop of '{track.name}' was blocked for at least {longest:.2g} s at a time by "
@@ -199,14 +200,18 @@ def _finding(window: Window, ownership: Ownership, blocked: _Blocked) -> Finding
         _severity(window, blocked),
         points,
         0.97 if proven else 0.75,
-        f"{title}{ownership.name(frame)} at {at(frame)}" + ("" if proven else " (suspected)"),
+        f"{title}{ownership.name(frame)} at {at(frame)}" + (f" ({call})" if call else "") + _doubt(proven),
         f"{how_often} {_how_known(blocked)}",
-        ownership.place(frame, track.name, what=ownership.call(frame) or None),
+        ownership.place(frame, track.name),
         _evidence(window, blocked),
         ownership.innermost(blocked.frames, track.name, "waits" if proven else "runs"),
         suspected=not proven,
         threads=(track.ident,),
     )
+
+
+def _doubt(proven: bool) -> str:
+    return "" if proven else ": suspected"
 
 
 def _severity(window: Window, blocked: _Blocked) -> Severity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -28,6 +28,9 @@ from tests.support.windows import (
     stuck,
     undecided,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # def ship():               def take_back():
 #     with stock:     # 10      with ledger:     # 20
@@ -127,9 +130,7 @@ def test_two_holders_of_one_name_are_two_locks() -> None:
 SAME_LINE = lines(
     (
         26,
-        LineFacts(
-            "with destination.lock:", "transfer", acquires=("destination.lock",), holds=(("source.lock", 24),)
-        ),
+        LineFacts("with destination.lock:", "transfer", acquires=("destination.lock",), holds=(("source.lock", 24),)),
     )
 )
 

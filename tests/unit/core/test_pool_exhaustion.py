@@ -227,9 +227,7 @@ def test_a_short_window_cannot_tell_yet() -> None:
 def test_without_the_kernels_numbers_it_cannot_be_told() -> None:
     blind = [Life(f"orders_{n}", (app(41), *FUTURES_TASK), Wait.UNKNOWN, None, None) for n in range(4)]
     assert "move could not be read" in undecided(detect(scene(idle_main(), *blind))).reason
-    different = [
-        Life(f"orders_{n}", lambda n: (app(n % 7), *FUTURES_TASK), Wait.UNKNOWN, None, None) for n in range(4)
-    ]
+    different = [Life(f"orders_{n}", lambda n: (app(n % 7), *FUTURES_TASK), Wait.UNKNOWN, None, None) for n in range(4)]
     assert detect(scene(idle_main(), *different)) is None  # their stacks alone show that they move
 
 
