@@ -24,7 +24,7 @@ from kdiag.sources.collector_layout import (
     runtime_layout,
     state_layout,
 )
-from kdiag.sources.tools import SourceError
+from kdiag.sources.pystack import Pystack
 
 _POINTER_SIZE = 8
 _MOST_INTERPRETERS = 256  # a longer chain is not one
@@ -170,37 +170,38 @@ class FlagReader:
     """Reads pystack's flag whether a collection is under way, and nothing else.
 
     A look costs 8 to 30 ms of CPU, hence the wide spacing.
+
+    Raises:
+        SourceError: on construction: pystack cannot read it either.
     """
 
     tool: Literal["memory", "pystack"] = "pystack"
     spacing_s = 0.15
 
     def __init__(self, pid: int) -> None:
-        from pystack import engine  # noqa: PLC0415 - heavy, and needed only when our own reader fails
-
-        self._pid = pid
-        self._threads = engine.get_process_threads
-        self.read()
+        self._pystack = Pystack(pid)
+        try:
+            self.read()
+        except KdiagError:
+            self.close()
+            raise
 
     def under_way(self) -> bytes | None:
         """An empty mark when a collection is under way, None when there is none.
 
         Raises:
-            SourceError: `pystack-failed`.
+            SourceError: `pystack-failed`, `pystack-crashed`.
         """
-        try:
-            flags = [thread.is_gc_collecting for thread in self._threads(self._pid, stop_process=False)]
-        except Exception as error:  # pystack raises RuntimeError and its own kinds alike
-            raise SourceError("pystack-failed", f"pystack could not read the target: {error}") from error
-        return b"" if any(flag > 0 for flag in flags) else None
+        return b"" if any(thread.collecting for thread in self._pystack.look("flags")) else None
 
     def read(self) -> CollectorState:
         """Whether a collection is under way; the rest stays unknown.
 
         Raises:
-            SourceError: `pystack-failed`.
+            SourceError: `pystack-failed`, `pystack-crashed`.
         """
         return CollectorState(self.under_way() is not None)
 
     def close(self) -> None:
-        """Let go of the target: nothing is held."""
+        """Let go of the target."""
+        self._pystack.close()

@@ -16,6 +16,7 @@ from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
 from kdiag.sources.pace import Pace
 from kdiag.sources.pyspy import parse_dump
+from kdiag.sources.pystack import Pystack
 from kdiag.sources.thread_states import ThreadState, read_states
 from kdiag.sources.tools import SourceError, run_py_spy
 
@@ -128,24 +129,17 @@ def look_with_pystack(pid: int) -> tuple[ThreadSample, ...]:
     """The same look by pystack: slower, but it reads builds that py-spy does not know.
 
     Raises:
-        SourceError: `pystack-failed`.
+        SourceError: `pystack-failed`, `pystack-crashed`.
     """
-    from pystack import engine  # noqa: PLC0415 - heavy, and needed only when py-spy fails
-
-    try:
-        threads = list(engine.get_process_threads(pid, stop_process=False))
-    except Exception as error:  # pystack raises RuntimeError and its own kinds alike
-        raise SourceError("pystack-failed", f"pystack could not read the target: {error}") from error
+    with Pystack(pid) as pystack:
+        threads = pystack.look("stacks")
     return tuple(
         ThreadSample(
             thread_id=thread.tid,
             ident=thread.tid,
             name=thread.name or f"Thread-{thread.tid}",
-            frames=tuple(
-                Frame(frame.code.filename, frame.code.location.lineno, frame.code.scope)
-                for frame in reversed(list(thread.frames))
-            ),
-            holds_gil=thread.holds_the_gil > 0,
+            frames=tuple(Frame(*frame) for frame in thread.frames),
+            holds_gil=thread.holds_gil,
         )
         for thread in threads
     )
