@@ -306,6 +306,7 @@ class Finding:
         confidence: 0 to 1, how sure it is that the verdict holds; `certain` findings end a diagnosis early.
         score: 0 to 100; 25 at the info threshold, 75 at the warning threshold, towards 100 at four times.
         suspected: the evidence fits but does not prove; the title says so.
+        related: the symptoms that it explains, each as "verdict: title".
         threads: idents of the threads that it is about, for the combination of findings; not part of a report.
     """
 

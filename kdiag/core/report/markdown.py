@@ -90,7 +90,8 @@ def _finding(finding: Finding, lines: Lines) -> Iterator[str]:
         yield f"**Why it hurts:** {escape(finding.explanation)}"
         yield ""
     if finding.related:
-        yield f"**Symptoms that this explains:** {', '.join(map(code, finding.related))}"
+        yield from _heading("Symptoms that this explains")
+        yield from (f"- {escape(symptom)}" for symptom in finding.related)
         yield ""
 
 

@@ -44,7 +44,8 @@ def finding_lines(finding: Finding, lines: Lines, style: Style, width: int) -> I
         yield from wrap(finding.explanation, width, _INNER)
     if finding.related:
         yield from _section("Symptoms that this explains", style)
-        yield from wrap(", ".join(finding.related), width, _INNER)
+        for symptom in finding.related:
+            yield from wrap(symptom, width, _INNER, _INNER + _INDENT)
 
 
 def _grade(finding: Finding) -> str:

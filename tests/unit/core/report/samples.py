@@ -56,7 +56,7 @@ def gc_finding() -> Finding:
             Evidence("gc.pause_max", 0.21, "s", 9800, "memory", threshold=0.1),
             Evidence("gc.collections.full", 4.2, "1/s", 2, "memory"),
         ),
-        related=("cpu-hot-loop",),
+        related=("cpu-hot-loop: Churner.churn is in 77 % of the running stacks",),
         id="F1",
     )
     return dress(bare, entry(bare.verdict), TARGET.pid)
@@ -77,7 +77,7 @@ def deadlock_finding() -> Finding:
         ),
         evidence=(Evidence("lock.stuck_samples", 50, "count", 50, "py-spy", threshold=20),),
         suspected=True,
-        related=("pool-exhaustion", "lock-contention"),
+        related=("pool-exhaustion: all 4 workers wait", "lock-contention: 6 threads wait for one lock"),
         id="F2",
     )
     return dress(bare, entry(bare.verdict), TARGET.pid)

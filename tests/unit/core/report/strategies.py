@@ -67,7 +67,7 @@ findings = st.builds(
     id=texts,
     explanation=texts,
     remedies=st.lists(remedies, max_size=3).map(tuple),
-    related=st.lists(verdicts, max_size=2).map(tuple),
+    related=st.lists(st.builds("{}: {}".format, verdicts, words), max_size=2).map(tuple),
     playbook=st.none() | verdicts,
 )
 targets = st.builds(

@@ -36,6 +36,8 @@ def test_the_schema_is_a_schema() -> None:
 
 def test_the_schema_knows_the_verdicts_of_the_catalogue() -> None:
     assert tuple(SCHEMA["$defs"]["disease"]["enum"]) == VERDICTS
+    related = SCHEMA["$defs"]["finding"]["properties"]["related"]["items"]["pattern"]
+    assert related == f"^(?:{'|'.join(VERDICTS)}): "
 
 
 def test_every_object_of_the_schema_is_closed_and_requires_all_its_keys() -> None:
@@ -105,7 +107,7 @@ def test_a_finding_is_written_as_the_contract_shows_it() -> None:
     }
     assert finding["suspected"] is True
     assert finding["playbook"] == "deadlock"
-    assert finding["related"] == ["pool-exhaustion", "lock-contention"]
+    assert [text.partition(":")[0] for text in finding["related"]] == ["pool-exhaustion", "lock-contention"]
 
 
 def test_the_appendix_carries_the_stacks_with_their_source() -> None:
@@ -192,7 +194,8 @@ def _broken(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         lambda data: data["findings"][0]["evidence"][0].update(value="61 %"),
         lambda data: data["findings"][0]["evidence"][0].update(samples=-1),
         lambda data: data["findings"][0]["remedies"][0].update(risk="some"),
-        lambda data: data["findings"][0].update(related=["tiredness"]),
+        lambda data: data["findings"][0].update(related=["tiredness: too little sleep"]),
+        lambda data: data["findings"][0].update(related=["deadlock"]),
         lambda data: data["undecided"].append({"verdict": "deadlock", "reason": ""}),
         lambda data: data["stacks"][0].update(threads=[]),
         lambda data: data["stacks"][0]["frames"][0].pop("source"),

@@ -73,7 +73,7 @@ CRITICAL 61 % of the time goes to the garbage collector
     although little work gets done.
 
   Symptoms that this explains
-    cpu-hot-loop
+    cpu-hot-loop: Churner.churn is in 77 % of the running stacks
 
 What was looked at
   time     10.0 s from 2026-03-01T03:10:00+00:00
