@@ -20,7 +20,8 @@ S = TypeVar("S", bound=Stop)
 class Group:
     """Starts functions in threads of their own, and waits for all of them.
 
-    A crash in one goes through `handle_crash` and ends there: the others go on. The threads are daemons, since work
+    A crash in one goes through `handle_crash` and ends there: the others go on. (Being interrupted once its own stop is
+    done is no crash.) The threads are daemons, since work
     of ours must not keep a process from ending.
     """
 

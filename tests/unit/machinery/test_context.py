@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import gc
-import threading
 import traceback
 import weakref
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from kdiag.machinery.clock import REAL, FakeClock
+from kdiag.machinery.clock import FakeClock
 from kdiag.machinery.context import (
     Cancelled,
     Context,
-    ContextError,
-    DeadlineExceeded,
     after_func,
     background,
     todo,
@@ -28,10 +22,7 @@ from kdiag.machinery.context import (
     with_value,
 )
 from kdiag.machinery.context.kinds import CancelContext
-from tests.unit.machinery.background import HANGING_S, Background, together
-
-if TYPE_CHECKING:
-    from kdiag.machinery.context import CancelFunc
+from tests.unit.machinery.background import HANGING_S, Background
 
 
 def children(ctx: Context) -> int:
@@ -166,145 +157,6 @@ def test_a_tree_may_be_deeper_than_the_stack() -> None:
     assert str(deepest.cause()) == "why"
 
 
-def test_a_deadline_ends_a_context_when_it_passes_and_not_before() -> None:
-    clock = FakeClock(100.0)
-    ctx, cancel = with_deadline(background(), 105.0, clock)
-    child, _ = with_cancel(with_value(ctx, "key", "value"))
-    assert ctx.deadline() == child.deadline() == 105.0
-    clock.step(4.999)
-    assert ctx.err() is None
-    clock.step(0.001)
-    assert isinstance(ctx.err(), DeadlineExceeded)
-    assert child.err() is ctx.err()
-    assert ctx.cause() is ctx.err()
-    error = ctx.err()
-    cancel()
-    assert ctx.err() is error, "err() never changes once it is set"
-
-
-def test_a_timeout_is_a_deadline_from_now() -> None:
-    clock = FakeClock(100.0)
-    ctx, cancel = with_timeout(background(), 5.0, clock)
-    assert ctx.deadline() == 105.0
-    clock.step(5.0)
-    assert isinstance(ctx.err(), DeadlineExceeded)
-    cancel()
-
-
-def test_a_deadline_exceeded_is_a_timeout_error() -> None:
-    assert issubclass(DeadlineExceeded, TimeoutError)
-    assert issubclass(DeadlineExceeded, ContextError)
-
-
-def test_an_earlier_deadline_of_the_parent_wins() -> None:
-    clock = FakeClock()
-    parent, cancel_parent = with_deadline(background(), 5.0, clock)
-    child, cancel = with_deadline(parent, 10.0, clock)
-    assert child.deadline() == 5.0
-    assert clock.waiters() == 1, "the later one needs no timer"
-    clock.step(5.0)
-    assert isinstance(child.err(), DeadlineExceeded)
-    cancel()
-    cancel_parent()
-
-
-def test_a_later_deadline_of_the_parent_does_not() -> None:
-    clock = FakeClock()
-    parent, cancel_parent = with_deadline(background(), 10.0, clock)
-    child, cancel = with_deadline(parent, 5.0, clock)
-    clock.step(5.0)
-    assert isinstance(child.err(), DeadlineExceeded)
-    assert parent.err() is None
-    cancel()
-    cancel_parent()
-
-
-@pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_a_past_deadline_is_exceeded_at_once(seconds: float) -> None:
-    clock = FakeClock(100.0)
-    ctx, cancel = with_timeout(background(), seconds, clock)
-    assert isinstance(ctx.err(), DeadlineExceeded)
-    assert not clock.has_waiters()
-    cancel()
-    assert isinstance(ctx.err(), DeadlineExceeded)
-
-
-def test_cancel_stops_the_timer() -> None:
-    clock = FakeClock()
-    ctx, cancel = with_timeout(background(), 5.0, clock)
-    assert clock.waiters() == 1
-    cancel()
-    assert clock.waiters() == 0
-    clock.step(5.0)
-    assert isinstance(ctx.err(), Cancelled)
-
-
-def test_the_end_of_the_parent_stops_the_timers_of_its_descendants() -> None:
-    clock = FakeClock()
-    parent, cancel = with_cancel(background())
-    for seconds in (1.0, 2.0, 3.0):
-        with_timeout(parent, seconds, clock)
-    assert clock.waiters() == 3
-    cancel()
-    assert clock.waiters() == 0
-
-
-def test_the_child_of_an_ended_context_needs_no_timer() -> None:
-    clock = FakeClock()
-    parent, cancel = with_cancel(background())
-    cancel()
-    ctx, _ = with_timeout(parent, 5.0, clock)
-    assert isinstance(ctx.err(), Cancelled)
-    assert not clock.has_waiters()
-
-
-def test_a_deadline_on_the_real_clock() -> None:
-    ctx, cancel = with_timeout(background(), 0.001, REAL)
-    assert ctx.done.wait(HANGING_S)
-    assert isinstance(ctx.err(), DeadlineExceeded)
-    cancel()
-
-
-def test_the_nearest_value_wins_and_misses_give_none() -> None:
-    first = with_value(background(), "a", 1)
-    ctx, cancel = with_cancel(with_value(first, "b", 2))
-    second = with_value(ctx, "a", 3)
-    assert (first.value("a"), first.value("b")) == (1, None)
-    assert (second.value("a"), second.value("b"), second.value("c")) == (3, 2, None)
-    assert first.value("a") == 1, "the parent is as it was"
-    cancel()
-
-
-def test_keys_are_compared_by_equality_and_need_not_be_hashable() -> None:
-    ctx = with_value(background(), ["a", "list"], 1)
-    assert ctx.value(["a", "list"]) == 1
-    assert with_value(background(), 1, "one").value(1.0) == "one"
-
-
-def test_a_key_must_not_be_none() -> None:
-    with pytest.raises(TypeError, match="key"):
-        with_value(background(), None, 1)
-
-
-def test_contexts_are_immutable() -> None:
-    ctx, cancel = with_cancel(background())
-    for name in ("done", "err", "anything"):
-        with pytest.raises(AttributeError):
-            setattr(ctx, name, None)
-    assert not hasattr(ctx.done, "set")
-    cancel()
-
-
-def test_a_value_context_ends_with_its_parent() -> None:
-    parent, cancel = with_cancel_cause(background())
-    ctx = with_value(with_value(parent, "a", 1), "b", 2)
-    assert (ctx.done.is_set(), ctx.err(), ctx.cause(), ctx.deadline()) == (False, None, None, None)
-    cancel(ValueError("why"))
-    assert ctx.done.is_set()
-    assert ctx.err() is parent.err()
-    assert ctx.cause() is parent.cause()
-
-
 def test_done_is_made_when_somebody_waits() -> None:
     ctx, cancel = with_cancel(background())
     assert isinstance(ctx, CancelContext)
@@ -415,111 +267,3 @@ def test_waiting_for_a_root_leaves_nothing_behind() -> None:
     call_off = after_func(background(), lambda: pytest.fail("a root never ends"))
     assert call_off() is True
     assert len(background().done._children) == 0  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("_round", range(20))
-def test_cancelling_from_many_threads_ends_all_descendants_before_any_of_them_returns(_round: int) -> None:
-    parent, cancel = with_cancel(background())
-    descendants = [with_cancel(with_value(parent, "key", each))[0] for each in range(50)]
-    undone: list[int] = []
-    told: list[int] = []
-    after_func(parent, lambda: told.append(1))
-
-    def cancel_and_look() -> None:
-        cancel()
-        undone.extend(each.value("key") for each in descendants if each.err() is None)
-
-    together(*[cancel_and_look] * 4)
-    assert undone == []
-    assert told == [1]
-
-
-@pytest.mark.parametrize("_round", range(20))
-def test_who_sees_a_parent_done_finds_its_descendants_done(_round: int) -> None:
-    parent, cancel = with_cancel(background())
-    deepest: Context = parent
-    for _ in range(200):
-        deepest, _ = with_cancel(deepest)
-    seen: list[bool] = []
-
-    def look() -> None:
-        while not parent.done.is_set():
-            pass
-        seen.append(deepest.done.is_set())
-
-    together(look, cancel)
-    assert seen == [True]
-
-
-@pytest.mark.parametrize("_round", range(20))
-def test_children_made_while_the_parent_ends_end_too_and_are_forgotten(_round: int) -> None:
-    clock = FakeClock()
-    parent, cancel = with_cancel(background())
-    made: list[tuple[Context, CancelFunc]] = []
-    begun = threading.Event()
-
-    def make() -> None:
-        for _ in range(100):
-            made.append(with_timeout(parent, 5.0, clock))
-            begun.set()
-
-    def cancel_in_between() -> None:
-        begun.wait(HANGING_S)
-        cancel()
-
-    together(make, cancel_in_between)
-    assert all(ctx.done.is_set() for ctx, _ in made)
-    assert children(parent) == 0
-    assert clock.waiters() == 0
-
-
-@pytest.mark.parametrize("_round", range(20))
-def test_a_deadline_that_passes_while_it_is_cancelled_gives_one_error_for_all(_round: int) -> None:
-    clock = FakeClock()
-    ctx, cancel = with_timeout(background(), 5.0, clock)
-    child, _ = with_cancel(ctx)
-    told: list[Exception | None] = []
-    after_func(ctx, lambda: told.append(ctx.err()))
-    together(cancel, lambda: clock.step(5.0))
-    assert told == [ctx.err()]
-    assert child.err() is ctx.err()
-    assert clock.waiters() == 0
-
-
-@given(
-    parents=st.lists(st.integers(0, 10_000), min_size=1, max_size=40),
-    values=st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=40, max_size=40),
-    cancelled=st.lists(st.integers(0, 10_000), max_size=6),
-)
-def test_a_context_is_done_if_and_only_if_it_or_an_ancestor_was_cancelled(
-    parents: list[int], values: list[int | None], cancelled: list[int]
-) -> None:
-    # A random tree: node n hangs on one of those before it; some of the nodes hold a value for the key "k".
-    tree: list[tuple[Context, CancelFunc]] = [with_cancel(background())]
-    parent_of = {0: -1}
-    nearest: dict[int, int | None] = {-1: None, 0: None}
-    for number, choice in enumerate(parents, start=1):
-        parent_of[number] = choice % number
-        parent = tree[parent_of[number]][0]
-        held = values[number - 1]
-        nearest[number] = nearest[parent_of[number]] if held is None else held
-        tree.append(with_cancel(parent if held is None else with_value(parent, "k", held)))
-    ends: dict[int, Exception] = {}
-    for choice in cancelled:
-        number = choice % len(tree)
-        ctx, cancel = tree[number]
-        cancel()
-        error = ctx.err()
-        assert error is not None
-        ends.setdefault(number, error)
-    for number, (ctx, _) in enumerate(tree):
-        ancestors = [number]
-        while parent_of[ancestors[-1]] >= 0:
-            ancestors.append(parent_of[ancestors[-1]])
-        expected = [ends[each] for each in ancestors if each in ends]
-        assert ctx.done.is_set() == bool(expected)
-        assert ctx.err() is None or any(ctx.err() is each for each in expected)
-        assert ctx.value("k") == nearest[number]
-        living = [child for child, parent in parent_of.items() if parent == number and tree[child][0].err() is None]
-        assert children(ctx) == (0 if expected else len(living))
-    tree[0][1]()

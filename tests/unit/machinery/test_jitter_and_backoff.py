@@ -14,6 +14,7 @@ from kdiag.machinery.context import Cancelled, Context, background, with_cancel
 from kdiag.machinery.wait import Backoff, BackoffManager, WaitTimeout, jitter
 from kdiag.machinery.wait.jitter import SYSTEM_RNG
 from tests.unit.machinery.background import Background, drive
+from tests.unit.machinery.conditions import Condition
 from tests.unit.machinery.forms import Form, both_forms
 
 if TYPE_CHECKING:
@@ -109,23 +110,6 @@ def test_jittered_steps_stay_in_their_bounds_and_do_not_add_up(
         assert base <= jittered.step(rng) < base * (1.0 + stretch)
         assert base == pytest.approx(min(duration * factor ** min(number, max(steps - 1, 0)), cap or float("inf")))
         assert (jittered.duration_s, jittered.steps) == (plain.duration_s, plain.steps)
-
-
-class Condition:
-    """A condition that is true with its n-th call, or raises then."""
-
-    def __init__(self, true_at: int = 0, error: Exception | None = None) -> None:
-        self.calls = 0
-        self._true_at = true_at
-        self._error = error
-
-    def __call__(self, *_: object) -> bool:
-        self.calls += 1
-        if self.calls != self._true_at:
-            return False
-        if self._error is not None:
-            raise self._error
-        return True
 
 
 def retry(form: Form, backoff: Backoff, condition: Callable[..., object], **options: Any) -> list[float]:
