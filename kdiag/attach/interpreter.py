@@ -95,8 +95,8 @@ def version_of_name(name: str) -> tuple[tuple[int, ...], Build] | None:
 def _program(pid: int, files: Sequence[MappedFile]) -> MappedFile | None:
     try:
         path = os.readlink(f"/proc/{pid}/exe")
-    except OSError:
-        return None
+    except OSError:  # CAP_PERFMON lets us read the map but not this link: go by the names
+        return next((file for file in files if version_of_name(file.name)), None)
     return next((file for file in files if file.path == path), None)
 
 

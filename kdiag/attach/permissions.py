@@ -91,7 +91,7 @@ def read_permissions(pid: int) -> Permissions:
     ours = parse_status((PROC / "self" / "status").read_text())
     try:
         theirs = parse_status((PROC / str(pid) / "status").read_text(errors="surrogateescape"))
-        owner = (PROC / str(pid)).stat().st_uid
+        owner = (PROC / str(pid) / "environ").stat().st_uid
     except OSError as error:
         raise translate_os_error(pid, error) from error
     uids = tuple(int(part) for part in theirs["Uid"].split()[:3])
@@ -103,7 +103,7 @@ def read_permissions(pid: int) -> Permissions:
         yama=_yama(),
         container=any(Path(mark).exists() for mark in _CONTAINER_MARKS),
         seccomp=ours.get("Seccomp") == _SECCOMP_FILTER,
-        dumpable=owner == uids[1],  # the kernel gives /proc/PID of a process that is not dumpable to root
+        dumpable=owner == uids[1],  # the kernel gives the files of a process that is not dumpable to root
         extra_capabilities=bool(target_capabilities & ~int(ours["CapPrm"], 16)),
     )
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.interpreters import Interpreter
     from tests.support.targets import Target
 
-WATCHED_S = 4  # the target reports its truth once a second
+WATCHED_S = 3  # the target reports its truth once a second
 UNKNOWN = (3, 8)  # a version that our own reader does not know, and pystack does
 
 
