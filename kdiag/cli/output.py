@@ -30,6 +30,11 @@ def width() -> int:
     return min(shutil.get_terminal_size((_PIPED, 40)).columns, _WIDEST)
 
 
+def terminal_width() -> int | None:
+    """Columns to cut at: the terminal's; None where nobody looks and a cut would only lose data."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def check_writable(output: Path | None) -> None:
     """Fail before the work starts, not after it.
 

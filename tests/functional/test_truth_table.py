@@ -34,9 +34,9 @@ def summary(report: Any) -> str:
     """What a failing test shows of a report."""
     findings = [f"{f['severity']} {f['confidence']:.2f} {f['title']}" for f in report["findings"]]
     undecided = [f"{u['verdict']}: {u['reason']}" for u in report["undecided"]]
-    kept = {"verdict": report["verdict"], "findings": findings, "undecided": undecided, "vitals": report["vitals"],
-            "limitations": report["observation"]["limitations"], "samples": report["observation"]["samples"]}  # fmt: skip
-    return json.dumps(kept, indent=2)
+    seen = {key: report["observation"][key] for key in ("limitations", "samples")}
+    kept = {"verdict": report["verdict"], "findings": findings, "undecided": undecided, "vitals": report["vitals"]}
+    return json.dumps(kept | seen, indent=2)
 
 
 @pytest.mark.parametrize("case", SICK, ids=lambda case: case.name)

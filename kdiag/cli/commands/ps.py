@@ -35,7 +35,7 @@ def command(form: str) -> None:
 def _table(rows: list[Row]) -> list[str]:
     cells = [_COLUMNS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS) - 1)]
-    style, columns = output.style(), output.width()
+    style, columns = output.style(), output.terminal_width()
     lines = []
     for number, line in enumerate(cells):
         left = "  ".join(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag import __version__
 from kdiag.core.report.stacks import group_json
+from kdiag.core.report.tree import worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +29,20 @@ def render(report: Report) -> Iterator[str]:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report as plain data, keys in the contract's order."""
+    """The report as plain data, keys in the contract's order; the verdict is that of the worst process of the tree."""
+    worst = worst_first(report)[0]
     return {
         "schema": SCHEMA,
         "kdiag_version": __version__,
         "target": _target(report.target),
         "observation": _observation(report.observation),
-        "verdict": report.verdict,
-        "severity": report.severity,
+        "verdict": worst.verdict,
+        "severity": worst.severity,
         "findings": [_finding(finding) for finding in report.findings],
         "vitals": {name: _number(value) for name, value in report.vitals.items()},
         "undecided": [_undecided(outcome) for outcome in report.undecided],
         "stacks": [group_json(group, report.lines) for group in report.stacks],
-        "children": [to_json(child) for child in report.children],
+        "children": [to_json(child) for child in worst_first(report) if child is not report],
     }
 
 

@@ -1,0 +1,36 @@
+"""`--children`: a process tree as one report, worst first."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.test_truth_table import diagnose, summary
+from tests.support.cases import running
+from tests.support.kdiag import kdiag
+from tests.support.targets import start_target
+from tests.targets.truth import CASES, culprit_lines
+
+GUNICORN = next(case for case in CASES if case.name == "pool-gunicorn")
+
+
+def test_a_gunicorn_parent_is_diagnosed_with_its_worker() -> None:
+    pytest.importorskip("gunicorn")
+    with running(GUNICORN) as target:
+        blamed = culprit_lines(target.script)
+        alone = kdiag("diagnose", target.root_pid, "--for", "2s", "--format", "json")
+        tree = kdiag("diagnose", target.root_pid, "--children", "--for", "10s", "--format", "json")
+        text = kdiag("diagnose", target.root_pid, "--children", "--for", "10s")
+    assert target.root_pid != target.pid
+    assert alone.json["children"] == []
+    (worker,) = [child for child in tree.json["children"] if child["target"]["pid"] == target.pid]
+    assert worker["verdict"] == "pool-exhaustion", summary(worker)
+    assert worker["findings"][0]["culprit"]["line"] in blamed
+    assert tree.code == 1
+    assert tree.json["verdict"] == "pool-exhaustion", "the report's verdict is that of the worst process"
+    assert "pool" in text.out.splitlines()[0].lower(), text.out
+
+
+def test_a_tree_of_one_is_a_report_without_children() -> None:
+    with start_target("waiting_service") as target:
+        _, report = diagnose(target, "--children", "--for", "1s")
+    assert report["children"] == []

@@ -1,0 +1,122 @@
+"""`kdiag diagnose` beyond the verdict: how targets are named, how it ends, what it writes and where."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.support.kdiag import command, kdiag
+from tests.support.targets import start_target
+
+
+def test_a_sick_process_is_found_by_name_and_by_port() -> None:
+    with start_target("waiting_service") as target:
+        by_port = kdiag("diagnose", "--port", target.port or 0, "--for", "1s", "--format", "json")
+        by_name = kdiag("diagnose", "--name", "tests[.]targets[.]waiting_service", "--for", "1s", "--format", "json")
+        assert target.port, "the target listens"
+    assert by_port.json["target"]["pid"] == target.pid, by_port.err
+    if by_name.reference != "ambiguous-target":  # another worker of this test run may have started one, too
+        assert by_name.json["target"]["pid"] == target.pid, by_name.err
+
+
+def test_it_ends_early_when_all_verdicts_are_certain() -> None:
+    with start_target("deadlock_two_locks") as target:
+        report = kdiag("diagnose", target.pid, "--for", "60s", "--format", "json").json
+    assert report["verdict"] == "deadlock"
+    assert report["observation"]["duration_s"] < 30
+
+
+def test_full_uses_the_whole_window() -> None:
+    with start_target("deadlock_two_locks") as target:
+        report = kdiag("diagnose", target.pid, "--for", "12s", "--full", "--format", "json").json
+    assert report["observation"]["duration_s"] >= 12
+
+
+def test_ctrl_c_reports_what_was_seen() -> None:
+    with (
+        start_target("deadlock_two_locks") as target,
+        subprocess.Popen(
+            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as run,
+    ):  # fmt: skip
+        _observed(run)
+        time.sleep(5)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=30)
+    assert run.returncode == 130, err
+    assert json.loads(out)["verdict"] == "deadlock"
+    assert "Interrupted" in err
+
+
+def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
+    with (
+        start_target("deadlock_two_locks") as target,
+        subprocess.Popen(
+            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as run,
+    ):  # fmt: skip
+        _observed(run)
+        time.sleep(5)
+        os.kill(target.pid, signal.SIGKILL)
+        target.process.wait()
+        out, err = run.communicate(timeout=30)
+    report = json.loads(out)
+    assert report["verdict"] == "deadlock", err
+    assert "target-ended" in {limitation["reference"] for limitation in report["observation"]["limitations"]}
+    assert run.returncode == 1
+
+
+def _observed(run: subprocess.Popen[str]) -> None:
+    """Wait until the observation has begun: kdiag says so on standard error."""
+    assert run.stderr is not None
+    assert "Observing process" in run.stderr.readline()
+
+
+def test_the_report_goes_to_a_file_and_the_output_stays_empty(tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    with start_target("waiting_service") as target:
+        ran = kdiag("diagnose", target.pid, "--for", "1s", "--format", "markdown", "--output", file)
+    assert ran.out == ""
+    assert file.read_text().startswith("#")
+
+
+def test_no_colour_reaches_a_pipe_and_force_color_does() -> None:
+    with start_target("waiting_service") as target:
+        plain = kdiag("diagnose", target.pid, "--for", "1s")
+        painted = kdiag("diagnose", target.pid, "--for", "1s", env={"FORCE_COLOR": "1"})
+        silenced = kdiag("diagnose", target.pid, "--for", "1s", env={"FORCE_COLOR": "1", "NO_COLOR": "1"})
+    assert "\x1b[" not in plain.out + plain.err
+    assert "\x1b[" in painted.out
+    assert "\x1b[" not in silenced.out
+
+
+def test_fail_on_never_and_a_high_confidence_do_not_fail() -> None:
+    with start_target("deadlock_two_locks") as target:
+        assert kdiag("diagnose", target.pid, "--for", "5s", "--fail-on", "never").code == 0
+        assert kdiag("diagnose", target.pid, "--for", "5s", "--fail-on", "critical").code == 1
+
+
+def test_the_target_and_its_descriptors_are_left_as_they_were() -> None:
+    with start_target("waiting_service") as target:
+        process = psutil.Process(target.pid)
+        before = (process.num_threads(), process.num_fds(), _tracer(target.pid), set(_files()))
+        kdiag("diagnose", target.pid, "--for", "3s")
+        after = (process.num_threads(), process.num_fds(), _tracer(target.pid), set(_files()))
+    assert after[:3] == before[:3]
+    assert not {name for name in after[3] - before[3] if "kdiag" in name and "kdiag-targets" not in name}
+
+
+def _tracer(pid: int) -> str:
+    return next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("TracerPid"))
+
+
+def _files() -> list[str]:
+    return os.listdir("/tmp")  # noqa: S108 - where a careless tool leaves things

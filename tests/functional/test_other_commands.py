@@ -1,0 +1,109 @@
+"""The commands beside `diagnose`, on real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kdiag.core.catalog import VERDICTS
+from kdiag.demos import DEMOS
+from tests.support.kdiag import kdiag
+from tests.support.targets import start_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+from xml.dom import minidom
+
+
+def test_ps_lists_a_target_with_its_facts() -> None:
+    with start_target("waiting_service") as target:
+        rows = {row["pid"]: row for row in kdiag("ps", "--format", "json").json}
+        text = kdiag("ps").out
+    row = rows[target.pid]
+    assert row["python"].startswith("3.")
+    assert row["access"] == "stacks"
+    assert row["rss_bytes"] > 1_000_000
+    assert row["threads"] >= 1
+    assert re.search(rf"^ *{target.pid} .*waiting_service", text, re.MULTILINE)
+
+
+def test_stacks_groups_alike_threads() -> None:
+    with start_target("idle_threads", "12") as target:
+        text = kdiag("stacks", target.pid).out
+        data = kdiag("stacks", target.pid, "--format", "json").json
+    assert re.search(r"^12 threads: ", text, re.MULTILINE), text
+    assert max(len(group["threads"]) for group in data["stacks"]) == 12
+    assert data["threads"] == 13
+
+
+def test_a_profile_in_every_format(tmp_path: Path) -> None:
+    with start_target("hot_loop") as target:
+        table = kdiag("profile", target.pid, "--for", "1s")
+        collapsed = kdiag("profile", target.pid, "--for", "1s", "--format", "collapsed")
+        speedscope = kdiag("profile", target.pid, "--for", "1s", "--format", "speedscope")
+        picture = tmp_path / "profile.svg"
+        assert kdiag("profile", target.pid, "--for", "1s", "--format", "flamegraph", "--output", picture).code == 0
+        native = kdiag("profile", target.pid, "--for", "1s", "--native", "--format", "collapsed")
+    assert table.code == 0, table.err
+    assert "hot_loop.py" in table.out
+    assert all(re.fullmatch(r".* \d+", line) for line in collapsed.out.splitlines())
+    assert speedscope.json["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+    assert minidom.parse(str(picture)).documentElement.tagName == "svg"  # noqa: S318 - our own file
+    assert "hot_loop.py" in native.out
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_is_explained(verdict: str) -> None:
+    ran = kdiag("explain", verdict)
+    assert ran.code == 0, ran.err
+    assert verdict in ran.out
+    assert len(ran.out.splitlines()) > 10
+
+
+def test_explain_lists_the_verdicts() -> None:
+    assert [line.split()[0] for line in kdiag("explain").out.splitlines()] == list(VERDICTS)
+
+
+def test_doctor_finds_this_machine_fit() -> None:
+    with start_target("waiting_service") as target:
+        checks = {check["name"]: check for check in kdiag("doctor", target.pid, "--format", "json").json}
+        ran = kdiag("doctor", target.pid)
+    assert checks["py-spy"]["status"] == "ok"
+    assert checks[f"process {target.pid}"]["status"] == "ok"
+    assert checks["stacks"]["status"] == "ok"
+    assert ran.code == 0
+
+
+def test_doctor_says_what_is_wrong_with_a_pid() -> None:
+    ran = kdiag("doctor", 2**22 - 1)
+    assert ran.code == 3
+    assert "missing" in ran.out
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(kdiag("schema").out)["$id"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str) -> None:
+    ran = kdiag("completion", shell)
+    assert ran.code == 0
+    assert "_KDIAG_COMPLETE" in ran.out
+
+
+def test_completion_offers_python_processes() -> None:
+    with start_target("waiting_service") as target:
+        words = {"_KDIAG_COMPLETE": "bash_complete", "COMP_WORDS": "kdiag stacks ", "COMP_CWORD": "2"}
+        offered = kdiag(env=words).out
+    assert str(target.pid) in offered
+
+
+@pytest.mark.parametrize("case", DEMOS)
+def test_the_demo_names_its_disease(case: str) -> None:
+    ran = kdiag("demo", case)
+    assert ran.code == 0, ran.out + ran.err
+    assert DEMOS[case].verdict in ran.err
+    assert "What to do" in ran.out
