@@ -124,11 +124,24 @@ def test_the_appendix_carries_the_stacks_with_their_source() -> None:
     assert first["frames"][1]["source"] is None
 
 
-def test_children_are_reports_themselves() -> None:
+def test_children_are_reports_themselves_the_worst_first() -> None:
     data = written(samples.children())
-    assert [child["target"]["pid"] for child in data["children"]] == [4712, 4713]
+    assert [child["target"]["pid"] for child in data["children"]] == [4713, 4712]
+    assert [child["verdict"] for child in data["children"]] == ["gc-pressure", "healthy"]
     for child in data["children"]:
         VALIDATOR.validate(child)
+
+
+def test_the_verdict_is_that_of_the_worst_process_of_the_tree() -> None:
+    data = written(samples.children())
+    assert (data["verdict"], data["severity"], data["findings"]) == ("gc-pressure", "critical", [])
+
+
+def test_a_process_deep_in_the_tree_is_told_once() -> None:
+    grandparent = replace(samples.healthy(), children=(samples.healthy(), samples.children()))
+    data = written(grandparent)
+    assert data["verdict"] == "gc-pressure"
+    assert [len(child["children"]) for child in data["children"]] == [2, 0]
 
 
 def test_what_json_has_no_number_for_is_null() -> None:
