@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag import __version__
 from kdiag.core.report.stacks import group_json
-from kdiag.core.report.tree import worst_first
+from kdiag.core.report.tree import children_worst_first, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "vitals": {name: _number(value) for name, value in report.vitals.items()},
         "undecided": [_undecided(outcome) for outcome in report.undecided],
         "stacks": [group_json(group, report.lines) for group in report.stacks],
-        "children": [to_json(child) for child in worst_first(report) if child is not report],
+        "children": [to_json(child) for child in children_worst_first(report)],
     }
 
 

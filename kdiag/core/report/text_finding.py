@@ -82,9 +82,12 @@ def _evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) ->
         yield from whole[1:]
         return
     short = table([heading[:3], *(row[:3] for row in rows)], _INNER, numbers=frozenset({1}))
-    yield style.paint("quiet", short[0])
-    for line, (*_, between, samples, tool) in zip(short[1:], rows, strict=True):
-        yield line
+    fits = all(cells(line) <= width for line in short)
+    if fits:
+        yield style.paint("quiet", short[0])
+    for line, (metric, value, threshold, between, samples, tool) in zip(short[1:], rows, strict=True):
+        told = f"{metric} {value}" + (f", threshold {threshold}" if threshold else "")
+        yield from [line] if fits else wrap(told, width, _INNER, _INNER + _INDENT)
         origin = (between and f"{between} (95 %)", f"{samples} samples from {tool}")
         for more in wrap(", ".join(filter(None, origin)), width, _INNER + _INDENT):
             yield style.paint("quiet", more)

@@ -11,6 +11,11 @@ def worst_first(report: Report) -> list[Report]:
     return sorted(_flatten(report), key=_badness, reverse=True)
 
 
+def children_worst_first(report: Report) -> list[Report]:
+    """The report's own children, the one with the worst process in or below it first."""
+    return sorted(report.children, key=lambda child: _badness(worst_first(child)[0]), reverse=True)
+
+
 def _flatten(report: Report) -> list[Report]:
     return [report, *(below for child in report.children for below in _flatten(child))]
 

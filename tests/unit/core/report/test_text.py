@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kdiag.core.model import Cost, Place, Report, Target
+from kdiag.core.model import Cost, Evidence, Place, Report, Target
 from kdiag.core.report import text
 from kdiag.core.report.style import COLOUR, PLAIN
 
@@ -100,6 +100,22 @@ def test_a_narrow_terminal_gets_the_numbers_below_each_other() -> None:
 """
         in shown
     )
+
+
+def test_numbers_out_of_all_proportion_wrap() -> None:
+    huge = (
+        Evidence("pool.waiting_per_worker", -1e15, "bytes/min", 3, "test", threshold=1e16),
+        Evidence("x", 1, "count", 3, "test"),
+    )
+    finding = replace(samples.gc_finding(), evidence=huge)
+    assert """\
+  How it is known
+    pool.waiting_per_worker -909 TiB/min,
+      threshold 9,095 TiB/min
+      3 samples from test
+    x 1
+      3 samples from test
+""" in read(replace(samples.one_finding(), findings=(finding,)), 48)
 
 
 def test_many_findings_are_numbered_below_the_verdict_of_the_first() -> None:
