@@ -64,8 +64,13 @@ def last_name(function: str) -> str:
 
 def library_function(frame: Frame) -> tuple[str, str]:
     """(path below the library folder, own name) of a library's function; ("", "") for code that is no library's."""
-    kind, path = located(frame.file)
-    return ("", "") if kind == "free" else (path, last_name(frame.function))
+    return _library_function(frame.file, frame.function)
+
+
+@lru_cache(maxsize=65536)
+def _library_function(file: str, function: str) -> tuple[str, str]:
+    kind, path = located(file)
+    return ("", "") if kind == "free" else (path, last_name(function))
 
 
 @dataclass(frozen=True, slots=True)

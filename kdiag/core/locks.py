@@ -61,10 +61,10 @@ class Hold:
 
 def wanted(thread: ThreadSample, ownership: Ownership) -> Want | None:
     """The lock that the thread waits for; None when it waits for none."""
-    if thread.wait not in {Wait.LOCK, Wait.UNKNOWN} or not thread.frames:
+    if not thread.frames or not (thread.wait is Wait.LOCK or thread.wait is Wait.UNKNOWN):
         return None
     waits, depth = waiting(thread.frames)
-    if waits not in {Waiting.NOTHING_KNOWN, Waiting.LOCK} or depth == len(thread.frames):
+    if waits not in (Waiting.NOTHING_KNOWN, Waiting.LOCK) or depth == len(thread.frames):
         return None
     frame = thread.frames[depth]
     facts = ownership.window.lines.get((frame.file, frame.line))

@@ -48,8 +48,8 @@ def loop_state(frames: Sequence[Frame]) -> LoopState | None:
 
 
 def loop_tracks(tracks: Sequence[Track]) -> tuple[Track, ...]:
-    """The threads that run a loop."""
-    return tuple(track for track in tracks if any(loop_state(look.thread.frames) for look in track.looks))
+    """The threads that run a loop. They do so for long if they do at all: the first or the last stack tells."""
+    return tuple(track for track in tracks if loop_state(track.frames) or loop_state(track.looks[0].thread.frames))
 
 
 def idles(track: Track) -> bool:

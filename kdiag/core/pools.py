@@ -132,7 +132,7 @@ def _size(window: Window, kind: Kind, workers: int) -> int | None:
         return ANYIO_LIMIT if workers >= ANYIO_LIMIT else None
     if kind is Kind.GTHREAD:
         command = window.target.command
-        for word, following in zip(command, (*command[1:], ""), strict=True):
+        for word, following in zip(command, (*command[1:], ""), strict=False):
             option = _THREADS_OPTION.match(word)
             if option or (word == "--threads" and following.isdecimal()):
                 return int(option[1] if option else following)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PROCESS_SOURCE = "process.psutil"
 
+_SPAN_S = 0.1  # the kernel's ticks of 10 ms are too coarse for less
+
 
 @dataclass(frozen=True, slots=True)
 class CpuShare:
@@ -26,12 +28,12 @@ class CpuShare:
 
 
 def cpu_share(window: Window) -> CpuShare | None:
-    """The process's CPU use between its first and its last sample; None for fewer than two."""
+    """The process's CPU use between its first and its last sample; None when they are too close together."""
     if len(window.process) < 2:
         return None
     first, last = window.process[0], window.process[-1]
     span = last.at - first.at
-    return CpuShare(max(0.0, last.cpu_s - first.cpu_s) / span, span, len(window.process)) if span > 0 else None
+    return CpuShare(max(0.0, last.cpu_s - first.cpu_s) / span, span, len(window.process)) if span >= _SPAN_S else None
 
 
 def points(window: Window, value: Callable[[ProcessSample], float | None]) -> list[tuple[float, float]]:

@@ -120,7 +120,7 @@ def student95(freedom: int) -> float:
 
 
 def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
-    """The slope through (seconds, value) points in order of time; None for fewer than four or for no span.
+    """The slope through (seconds, value) points in order of time; None for fewer than four or for next to no span.
 
     Neighbouring residuals resemble each other (memory grows in steps), which makes a slope look surer than it is: the
     standard error is widened by their lag-one correlation.
@@ -138,6 +138,8 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
     alike = min(0.9, max(0.0, _lag_one(residuals)))
     error = math.sqrt(sum(r * r for r in residuals) / (count - 2) / spread * (1 + alike) / (1 - alike))
     margin = student95(count - 2) * error
+    if not (math.isfinite(slope) and math.isfinite(margin)):
+        return None
     return Trend(slope, slope - margin, slope + margin, points[-1][0] - points[0][0], count, _sustained(points))
 
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import library_function
-from kdiag.core.model import Frame, NotEnoughEvidence, ThreadSample, Wait, Window
+from kdiag.core.model import Frame, NotEnoughEvidence, StackSample, ThreadSample, Wait, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,18 @@ class Stillness:
 
 def tracks(window: Window) -> tuple[Track, ...]:
     """All threads of the window, in order of first sight."""
+    global _latest  # noqa: PLW0603 - see there
+    latest = _latest
+    if latest is None or latest[0] is not window.stacks:
+        latest = _latest = window.stacks, _tracks(window)
+    return latest[1]
+
+
+# All detectors look at one window in turn, and with thousands of threads its tracks take as long as any of them does.
+_latest: tuple[tuple[StackSample, ...], tuple[Track, ...]] | None = None
+
+
+def _tracks(window: Window) -> tuple[Track, ...]:
     found: dict[tuple[bool, int], list[Look]] = defaultdict(list)
     for sample in window.stacks:
         for thread in sample.threads:
@@ -85,7 +97,7 @@ def moved(before: ThreadSample, after: ThreadSample) -> bool | None:
     A thread that computes all the time is put on the CPU once and stays there, so an unchanged run count proves rest
     only together with its CPU time.
     """
-    if Wait.RUNNING in {before.wait, after.wait}:
+    if before.wait is Wait.RUNNING or after.wait is Wait.RUNNING:
         return True
     if before.frames and after.frames and before.frames != after.frames:
         return True

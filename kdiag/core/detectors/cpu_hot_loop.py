@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 VERDICT = "cpu-hot-loop"
 
 CPU = Threshold("cpu.cores", "cores", warning=None, critical=None, info=0.8, learnt_from="own preference: one core")
-DEMAND = Threshold(
-    "cpu.demand",
-    "ratio",
+WANTED = Threshold(
+    "cpu.wanted",
+    "cores",
     warning=None,
     critical=None,
     info=0.8,
-    learnt_from="measured: on two busy cores a hot loop got 0.5 cores, and was ready to run at every look",
+    learnt_from="measured: on two busy cores a hot loop got 0.5 cores and queued for the rest",
 )
 FUNCTION = Threshold(
     "cpu.function_share",
@@ -64,11 +64,11 @@ STARVED = Threshold(
     critical=None,
     learnt_from="own preference: others beg for the GIL in every fifth look",
 )
-THRESHOLDS = (CPU, DEMAND, FUNCTION, CALL, STARVED)
+THRESHOLDS = (CPU, WANTED, FUNCTION, CALL, STARVED)
 
 _SPAN_S = 3.0
 _LOOKS = 8
-_SOME_CPU = 0.25  # below that the process is not hot, however ready its threads are
+_SOME_CPU = 0.25  # below that the process is not hot, however much it would like to be
 _CALL_LOOKS = 4
 _CALL_GAP_S = 1.5  # longer gaps between looks prove nothing about the time in between
 
@@ -86,10 +86,10 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """What the process used of a core, and how often it was found ready to use one."""
+    """What the process used of a core, and what it would have used if the machine had had it to give."""
 
     cpu: CpuShare
-    demand: Share | None
+    wanted: CpuShare | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +107,16 @@ class _Hot:
 #    healthy  ▃parse ▂render ▂query ▁log …     many functions, none of them most of the time
 #    hot      ▇▇▇▇▇▇▇▇▇▇find ▁parse            one function in most stacks, and most of a core in use
 #
-#  On a busy machine a process does not get the core that it wants. Then its threads are found ready at every look.
+#  On a busy machine a process does not get the core that it wants; its threads queue for a CPU meanwhile.
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A function with more than half of the running stacks while the process uses, or wants, most of a core."""
     cpu = cpu_share(window)
     if cpu is None:
         return NotEnoughEvidence(VERDICT, "the process's CPU time was not seen twice", "observe for longer")
-    demand = clustered_share((any(_ready(thread) for thread in sample.threads), 1) for sample in window.stacks)
+    wanted = _wanted(window)
     if cpu.span_s < _SPAN_S:
         return _too_short(cpu)
-    wants_more = demand is not None and demand.low >= (DEMAND.info or 0) and cpu.share >= _SOME_CPU
+    wants_more = wanted is not None and wanted.share >= (WANTED.info or 0) and cpu.share >= _SOME_CPU
     if cpu.share < (CPU.info or 0) and not wants_more:
         return None
     stacks = busy(window)
@@ -126,7 +126,23 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     hot = _hottest(stacks, ownership)
     if hot is None or hot.share.low < (FUNCTION.info or 0):
         return None
-    return _finding(window, ownership, _Load(cpu, demand), hot, stacks.source)
+    return _finding(window, ownership, _Load(cpu, wanted), hot, stacks.source)
+
+
+def _wanted(window: Window) -> CpuShare | None:
+    """Seconds that all threads ran or queued for a CPU, per second; None where the kernel does not tell."""
+    wanted = span = 0.0
+    for track in tracks(window):
+        first, last = track.looks[0], track.looks[-1]
+        wanted += _demand_s(last.thread) - _demand_s(first.thread)
+        span = max(span, last.at - first.at)
+    if span <= 0 or not any(thread.queued_s is not None for thread in window.stacks[-1].threads):
+        return None
+    return CpuShare(max(0.0, wanted) / span, span, len(window.stacks))
+
+
+def _demand_s(thread: ThreadSample) -> float:
+    return (thread.cpu_s or 0.0) + (thread.queued_s or 0.0)
 
 
 def _ready(thread: ThreadSample) -> bool:
@@ -268,8 +284,12 @@ def _evidence(
         Evidence(CPU.metric, load.cpu.share, CPU.unit, load.cpu.samples, PROCESS_SOURCE, threshold=CPU.info),
         _of_share(FUNCTION, hot.share, source, FUNCTION.info),
     ]
-    if load.demand:
-        evidence.append(_of_share(DEMAND, load.demand, stacks, DEMAND.info))
+    if load.wanted:
+        evidence.append(
+            Evidence(
+                WANTED.metric, load.wanted.share, WANTED.unit, load.wanted.samples, "schedstat", threshold=WANTED.info
+            )
+        )
     if call:
         span = round(call.span_s, 3)
         evidence.append(Evidence(CALL.metric, span, CALL.unit, call.looks, stacks, low=span, threshold=CALL.warning))

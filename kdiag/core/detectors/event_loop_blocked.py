@@ -175,13 +175,15 @@ def _stretch(window: Window, track: Track, share: Share) -> float:
     first, last = track.looks[0], track.looks[-1]
     if first.thread.runs is None or last.thread.runs is None:
         return 0.0
-    sleeps = last.thread.runs - first.thread.runs
+    span = last.at - first.at
+    sleeps = float(last.thread.runs - first.thread.runs)
     process = [sample for sample in window.process if first.at <= sample.at <= last.at]
     if track.last.thread_id == window.target.pid and len(process) > 1:
         voluntary = process[-1].context_switches[0] - process[0].context_switches[0]
         counted = process[-1].at - process[0].at
-        sleeps = min(sleeps, round(voluntary * (last.at - first.at) / counted)) if counted > 0 else sleeps
-    return share.low * (last.at - first.at) / (max(0, sleeps) + 1)
+        if counted > span / 2:
+            sleeps = min(sleeps, voluntary * span / counted)
+    return share.low * span / (max(0.0, sleeps) + 1)
 
 
 def _finding(window: Window, ownership: Ownership, blocked: _Blocked) -> Finding:

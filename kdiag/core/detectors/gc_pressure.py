@@ -43,6 +43,7 @@ THRESHOLDS = (SHARE, PAUSE)
 _WHOLE_S = 9.5  # ten seconds, less a burst that had not ended
 _CLEAR_S = 3.0  # enough where the share is twice the threshold
 _BURSTS = 5
+_LOOKS = 5
 _CAUGHT = 4  # looks that caught a collection under way and so name the line that allocates
 
 

@@ -101,7 +101,10 @@ def _wanting(window: Window) -> list[tuple[float, int]]:
 
 
 def _computes(track: Track) -> bool:
-    wants = sum(look.thread.wait in {Wait.GIL, Wait.RUNNING} or look.thread.holds_gil for look in track.looks)
+    wants = sum(
+        look.thread.wait is Wait.GIL or look.thread.wait is Wait.RUNNING or look.thread.holds_gil
+        for look in track.looks
+    )
     return wants >= _BUSY_LOOKS * len(track.looks)
 
 

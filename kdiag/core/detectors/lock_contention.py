@@ -57,7 +57,8 @@ class _Contended:
 #    sick     www wwww www wwww    a queue at every look, and its members change
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """The lock on which most time was lost; one that moves before one that stands."""
-    window = replace(window, stacks=tuple(sample for sample in window.stacks if _complete(sample)))
+    if not all(_complete(sample) for sample in window.stacks):
+        window = replace(window, stacks=tuple(sample for sample in window.stacks if _complete(sample)))
     missing = too_few_stacks(window, VERDICT, _LOOKS, _SPAN_S)
     if missing:
         return missing
@@ -111,8 +112,15 @@ def _complete(sample: StackSample) -> bool:
 def _locks(window: Window, ownership: Ownership) -> Sequence[_Contended]:
     """Every lock that was waited for, with its waiters and holders sample by sample."""
     found: dict[tuple[Lock, ...], _Contended] = {}
+    known: dict[tuple[int, Wait], Want | None] = {}  # by a stack's identity: carried-over samples share their stacks
     for sample in window.stacks:
-        wants = [(thread, want) for thread in sample.threads if (want := wanted(thread, ownership))]
+        wants = []
+        for thread in sample.threads:
+            key = id(thread.frames), thread.wait
+            if key not in known:
+                known[key] = wanted(thread, ownership)
+            if want := known[key]:
+                wants.append((thread, want))
         for thread, want in wants:
             lock = found.setdefault(want.locks, _Contended(want))
             lock.waiters[sample.at] += 1

@@ -5,11 +5,11 @@ Workers of a pool count once per pool: a pool that fills up to its size is no le
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import Ownership, at
-from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, StackSample, Threshold, Window
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, Threshold, Window
 from kdiag.core.pools import worker_prefix
 from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, score, trend
@@ -38,7 +38,7 @@ _SAMPLES = 4  # a slope and its bounds take no fewer
 #    sick      ▁▂▃▄▅▆▇█   every third of the window rises
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A rise of the number of threads whose lower bound passes the threshold, in every third of the window."""
-    series, source = [(s.at, float(_units(s))) for s in window.stacks], stack_source(window)
+    series, source = _units(window), stack_source(window)
     if len(series) < _SAMPLES:
         series, source = points(window, lambda sample: float(sample.threads)), PROCESS_SOURCE
     rise = trend(series)
@@ -49,10 +49,18 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     return _finding(window, rise, source)
 
 
-def _units(sample: StackSample) -> int:
-    """Threads of the sample, with all workers of one pool counted as one."""
-    prefixes = [worker_prefix(thread.frames, thread.name) for thread in sample.threads]
-    return prefixes.count(None) + len({prefix for prefix in prefixes if prefix is not None})
+def _units(window: Window) -> list[tuple[float, float]]:
+    """(seconds, threads) of each stack sample, with all workers of one pool counted as one."""
+    singles: Counter[float] = Counter()
+    pools: dict[float, set[str]] = defaultdict(set)
+    for track in tracks(window):
+        prefix = worker_prefix(track.frames, track.name)
+        for look in track.looks:
+            if prefix is None:
+                singles[look.at] += 1
+            else:
+                pools[look.at].add(prefix)
+    return [(sample.at, float(singles[sample.at] + len(pools[sample.at]))) for sample in window.stacks]
 
 
 def _finding(window: Window, rise: Trend, source: str) -> Finding:

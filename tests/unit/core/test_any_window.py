@@ -145,7 +145,7 @@ def windows(draw: st.DrawFn) -> Window:
 
 
 @given(windows())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_no_window_breaks_a_detector(window: Window) -> None:
     outcomes = [detector.detect(window) for detector in DETECTORS]
     for outcome in outcomes:
