@@ -114,7 +114,10 @@ class Session:
         waiter.join(_END_GRACE_S)
 
     def _lines(self) -> Mapping[tuple[str, int], LineFacts]:
-        return self._reader.facts(self._recorder.places()[:_MOST_PLACES])
+        """Of the lines that stacks stand at, and of those where the locks around them were taken."""
+        stands = self._reader.facts(self._recorder.places()[:_MOST_PLACES])
+        holds = {(file, line) for (file, _), facts in stands.items() for _, line in facts.holds}
+        return {**self._reader.facts(holds), **stands}
 
     def _limitations(self) -> tuple[Limitation, ...]:
         failed = tuple(
