@@ -60,6 +60,16 @@ class _Rarely(Generic[T]):
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Dear:
+    """What is read rarely: the latest of what stands, and the fresh readings of what is measured over time."""
+
+    sockets: Sockets
+    children: tuple[Child, ...]
+    thread_cpu_s: dict[int, float]
+    uss: int | None
+
+
 @dataclass
 class ProcessSource:
     """Samples the accounts of one process."""
@@ -94,32 +104,36 @@ class ProcessSource:
         Raises:
             SourceError: `target-ended`.
         """
-        started = self.clock.now()
         try:
-            taken = self._look()
+            dear = self._read_dear()
+            started = self.clock.now()  # what is dear has a budget of its own
+            taken = self._look(dear)
         except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError) as error:
             raise _gone(self.pid) from error
         self.pace.spent(self.clock.now() - started)
         return taken
 
-    def _look(self) -> ProcessSample:
-        process = self._process
+    def _read_dear(self) -> _Dear:
+        return _Dear(self._sockets.latest(), self._children.latest(), self._threads.fresh() or {}, self._uss.fresh())
+
+    def _look(self, dear: _Dear) -> ProcessSample:
+        process, sockets = self._process, dear.sockets
         with process.oneshot():
             cpu, switches = process.cpu_times(), process.num_ctx_switches()
             rss, threads = process.memory_info().rss, process.num_threads()
-        targets, sockets = _descriptor_targets(self.pid), self._sockets.latest()
+        targets = _descriptor_targets(self.pid)
         return ProcessSample(
             at=self.clock.now(),
             cpu_s=cpu.user + cpu.system,
             rss=rss,
             threads=threads,
-            thread_cpu_s=self._threads.fresh() or {},
-            uss=self._uss.fresh(),
+            thread_cpu_s=dear.thread_cpu_s,
+            uss=dear.uss,
             descriptors=None if targets is None else dict(Counter(map(descriptor_kind, targets))),
             descriptor_names=_names(targets or (), sockets),
             descriptor_limit=self._descriptor_limit(),
             context_switches=(switches.voluntary, switches.involuntary),
-            children=self._children.latest(),
+            children=dear.children,
             connections=sockets.by_state,
             listening=bool(sockets.listening_ports),
             backlog=sockets.backlog,
