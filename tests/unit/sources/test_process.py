@@ -1,0 +1,61 @@
+"""The accounts of a process, on this one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from kdiag.machinery.clock import REAL, FakeClock
+from kdiag.machinery.context import background
+from kdiag.sources.pace import Pace
+from kdiag.sources.process import ProcessSource, descriptor_kind
+from kdiag.sources.tools import SourceError
+
+
+def _source(clock: FakeClock) -> ProcessSource:
+    return ProcessSource(os.getpid(), Pace(0.5, 3.0, 0.03), clock)
+
+
+def test_a_sample_has_every_account(tmp_path: Path) -> None:
+    source = _source(FakeClock())
+    with socket.create_server(("127.0.0.1", 0)), (tmp_path / "kept-open").open("w"):
+        sample = source.sample(background())
+    assert sample.cpu_s > 0
+    assert sample.rss > 1_000_000
+    assert sample.uss
+    assert sample.threads >= 1
+    assert os.getpid() in sample.thread_cpu_s
+    assert sample.listening
+    assert sample.descriptors is not None
+    assert sample.descriptors["socket"] >= 1
+    assert sample.descriptor_names[str(tmp_path / "kept-open")] == 1
+    assert sample.descriptor_limit
+
+
+def test_what_is_dear_is_read_seldom() -> None:
+    clock = FakeClock()
+    source = _source(clock)
+    first = source.sample(background())
+    clock.step(0.5)
+    soon = source.sample(background())
+    clock.step(60.0)
+    later = source.sample(background())
+    assert (first.uss is None, soon.uss is None, later.uss is None) == (False, True, False)
+    assert (bool(first.thread_cpu_s), bool(soon.thread_cpu_s), bool(later.thread_cpu_s)) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [("/srv/a", "file"), ("socket:[1]", "socket"), ("pipe:[1]", "pipe"), ("anon_inode:[eventpoll]", "anon")],
+)
+def test_kinds_of_descriptors(target: str, kind: str) -> None:
+    assert descriptor_kind(target) == kind
+
+
+def test_a_process_that_is_gone_says_so() -> None:
+    with pytest.raises(SourceError) as caught:
+        ProcessSource(2**22 - 1, Pace(0.5, 3.0, 0.03), REAL)
+    assert caught.value.reference == "target-ended"
