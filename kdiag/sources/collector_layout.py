@@ -191,8 +191,9 @@ def decode(layout: StateLayout, block: bytes, rings: Callable[[int, int], bytes]
         _GENERATION.unpack_from(block, layout.generations + index * _GENERATION.size)[0] for index in range(GENERATIONS)
     )
     if layout.ring_size:
-        address = _POINTER.unpack_from(block, layout.statistics)[0]
-        statistics = decode_rings(rings(address, layout.ring_size))
+        address = ring_address(block[layout.statistics :])
+        # An interpreter that is starting or ending has no rings.
+        statistics = decode_rings(rings(address, layout.ring_size) if address else bytes(layout.ring_size))
     else:
         statistics = tuple(
             _STATISTICS.unpack_from(block, layout.statistics + index * _STATISTICS.size)[:2]
@@ -209,7 +210,7 @@ def decode(layout: StateLayout, block: bytes, rings: Callable[[int, int], bytes]
 
 
 def ring_address(tail: bytes) -> int:
-    """Where the rings lie, from the part of the block that begins with the statistics."""
+    """Where the rings lie, from the part of the block that begins with the statistics; 0 when there are none."""
     return int(_POINTER.unpack_from(tail)[0])
 
 

@@ -7,7 +7,7 @@ from `collector`, which decides when to read and what the reads mean together.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from kdiag.attach.interpreter import find_interpreter
 from kdiag.attach.memory import TargetMemory, UnmappedError
@@ -15,6 +15,7 @@ from kdiag.errors import KdiagError
 from kdiag.sources.collector_layout import (
     COLLECTING_SIZE,
     DEBUG_OFFSETS_SIZE,
+    GENERATIONS,
     SEARCHED,
     CollectorState,
     UnknownLayoutError,
@@ -25,6 +26,9 @@ from kdiag.sources.collector_layout import (
     state_layout,
 )
 from kdiag.sources.pystack import Pystack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _POINTER_SIZE = 8
 _MOST_INTERPRETERS = 256  # a longer chain is not one
@@ -96,6 +100,8 @@ class CollectorReader:
         self._main = main
         self._collecting = self._runtime.collecting or find_collecting(memory.read(main, SEARCHED), main)
         self._interpreters: tuple[int, ...] = (main,)
+        self._collections: tuple[int, ...] = (0,) * GENERATIONS
+        self._collected = self._collections
         self.read()
 
     def collecting(self) -> bool:
@@ -108,7 +114,11 @@ class CollectorReader:
         The mark is the raw statistics, which change whenever a collection is completed. One `pread` as long as
         nothing is under way.
         """
-        marks = [self._mark(interpreter) for interpreter in self._interpreters]
+        try:
+            marks = [self._mark(interpreter) for interpreter in self._interpreters]
+        except UnmappedError:  # a subinterpreter has ended since
+            self._interpreters = self._walk()
+            marks = [self._mark(interpreter) for interpreter in self._interpreters]
         return b"".join(mark or b"" for mark in marks) if any(marks) else None
 
     def read(self) -> CollectorState:
@@ -143,8 +153,8 @@ class CollectorReader:
         block = self._block(interpreter, self._state.statistics)
         if block.endswith(_NOT_COLLECTING):
             return None
-        rings = self._state.ring_size
-        return self._memory.read(ring_address(block), rings) if rings else block
+        rings = ring_address(block) if self._state.ring_size else 0
+        return self._memory.read(rings, self._state.ring_size) if rings else block
 
     def _block(self, interpreter: int, begin: int) -> bytes:
         """The collector's state of one interpreter, from an offset in it up to `collecting`, which ends it."""
@@ -155,15 +165,21 @@ class CollectorReader:
         states = [
             decode(self._state, self._block(interpreter, 0), self._memory.read) for interpreter in self._interpreters
         ]
-        if len(states) == 1:
-            return states[0]
+        # The counts of an interpreter end with it, but a total must not go back: it stands still instead.
+        self._collections = tuple(map(max, self._collections, _total(state.collections for state in states)))
+        self._collected = tuple(map(max, self._collected, _total(state.collected for state in states)))
         return CollectorState(
             any(state.collecting for state in states),
-            tuple(map(sum, zip(*(state.collections for state in states), strict=True))),
-            tuple(map(sum, zip(*(state.collected for state in states), strict=True))),
+            self._collections,
+            self._collected,
             states[0].thresholds,
             states[0].enabled,
         )
+
+
+def _total(counts: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The sum of several interpreters' counts, by generation."""
+    return tuple(map(sum, zip(*counts, strict=True)))
 
 
 class FlagReader:

@@ -85,6 +85,18 @@ def test_subinterpreters_are_counted_too(python: Interpreter) -> None:
     assert state.enabled is False
 
 
+@each_interpreter(one_per_minor=True)
+def test_subinterpreters_come_and_go_while_it_is_read(python: Interpreter) -> None:
+    with start_target("_own_account", "subinterpreters", python=python) as target:
+        source = CollectorSource(target.pid, REAL)
+        samples = [source.sample(background()) for _ in range(4)]
+        source.close()
+    assert all(sample.reads > 10 for sample in samples)
+    assert all(list(sample.thresholds) == target.facts["thresholds"] for sample in samples)
+    totals = [sum(sample.collections) for sample in samples]
+    assert totals == sorted(totals)
+
+
 @each_interpreter()
 def test_the_share_is_what_the_target_logs(python: Interpreter) -> None:
     with start_target("gc_pressure", python=python) as target:

@@ -1,6 +1,7 @@
 """Says what only the interpreter itself can know, for the tests to compare with what was read from outside.
 
-With `subinterpreter` as argument it starts one, which collects a few times too; the counts are then of both.
+With `subinterpreter` as argument it starts one, which collects a few times too; the counts are then of both. With
+`subinterpreters` it starts and ends one after the other, forever.
 """
 
 from __future__ import annotations
@@ -23,19 +24,20 @@ os.write({descriptor}, json.dumps([[each["collections"], each["collected"]] for 
 """
 
 
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters  # type: ignore[import-not-found]
+else:
+    import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
+
+kept: list[object] = []
+
+
 def counts_of_subinterpreter() -> Any:
     """The counts of a new interpreter, which stays."""
-    if sys.version_info >= (3, 13):
-        import _interpreters as interpreters  # type: ignore[import-not-found]
-    else:
-        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
     reading, writing = os.pipe()
     kept.append(interpreters.create())
     interpreters.run_string(kept[0], COUNT.format(descriptor=writing))
     return json.loads(os.read(reading, 10_000))
-
-
-kept: list[object] = []
 
 
 def main() -> None:
@@ -59,6 +61,10 @@ def main() -> None:
         collections=[mine[0] + its[0] for mine, its in zip(counts, other)],
         collected=[mine[1] + its[1] for mine, its in zip(counts, other)],
     )
+    while sys.argv[1:] == ["subinterpreters"]:
+        other = interpreters.create()
+        interpreters.run_string(other, "import gc; gc.collect()")
+        interpreters.destroy(other)
     stay()
 
 

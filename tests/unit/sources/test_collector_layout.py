@@ -180,3 +180,10 @@ def test_a_state_with_rings_reads_them_where_it_points() -> None:
 
     assert decode(layout, block, rings) == CollectorState(True, (5, 4, 3), (5, 4, 3), (2000, 10, 10), False)
     assert asked == [(ADDRESS, 216)]
+
+
+def test_an_interpreter_that_has_no_rings_yet_has_collected_nothing() -> None:
+    layout = state_layout((3, 15, 0), 1112)
+    lists = b"".join(struct.pack("<16xii", 2000, 0) for _ in range(3))
+    block = struct.pack("<ii", 1, 0) + lists + bytes(24) + struct.pack("<Qi", 0, 0)
+    assert decode(layout, block, _no_rings).collections == (0, 0, 0)
