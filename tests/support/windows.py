@@ -70,6 +70,7 @@ class Life:
         runs_per_look: how often it is put on a CPU between two samples, or how often in all until sample number n;
             None where that is not known.
         cpu_per_look: seconds of CPU between two samples; None where that is not known.
+        queued_per_look: seconds that it queued for a CPU between two samples.
         present: whether it is there at sample number n.
     """
 
@@ -78,6 +79,7 @@ class Life:
     wait: Wait | Callable[[int], Wait] = Wait.LOCK
     runs_per_look: int | Callable[[int], int] | None = 0
     cpu_per_look: float | None = 0.0
+    queued_per_look: float = 0.0
     holds_gil: bool | Callable[[int], bool] = False
     address: int = 0
     main: bool = False
@@ -94,6 +96,7 @@ class Life:
             wait=self.wait(number) if callable(self.wait) else self.wait,
             wait_address=self.address,
             cpu_s=None if self.cpu_per_look is None else self.cpu_per_look * number,
+            queued_s=self.queued_per_look * number,
             runs=self._runs(number),
         )
 

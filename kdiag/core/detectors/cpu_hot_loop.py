@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 VERDICT = "cpu-hot-loop"
 
-CPU = Threshold("cpu.cores", "cores", warning=None, critical=None, info=0.8, learnt_from="own preference: one core")
+CPU = Threshold(
+    "cpu.cores", "cores", warning=None, critical=None, info=0.8, learnt_from="own preference: most of one core"
+)
 WANTED = Threshold(
     "cpu.wanted",
     "cores",
@@ -75,10 +77,17 @@ _CALL_GAP_S = 1.5  # longer gaps between looks prove nothing about the time in b
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call into C that did not return: where, for how long (a lower bound), and whether it kept the GIL."""
+    """One call into C that did not return.
+
+    Attributes:
+        name: the call as the source has it.
+        native: the C function that a native look found innermost, None without such a look.
+        span_s: for how long, a lower bound.
+    """
 
     frame: Frame
     name: str
+    native: Frame | None
     span_s: float
     looks: int
     kept_gil: bool
@@ -184,7 +193,7 @@ def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, sourc
     depends = serves(window, everybody)
     starves = starved is not None and starved.low >= (STARVED.warning or 0)
     severity: Severity = "info"
-    if call and call.kept_gil and (depends or len([t for t in everybody if t.alive]) > 1):
+    if call and call.kept_gil and (depends or starves):
         severity = "critical"
     elif call or depends or starves:
         severity = "warning"
@@ -232,23 +241,25 @@ def _stuck_call(window: Window, track: Track, ownership: Ownership) -> _Call | N
     frames = longest[0].thread.frames
     culprit = ownership.culprit(frames)
     name = (ownership.call(culprit) if culprit else "") or ownership.call(frames[0])
-    if culprit is None or not ownership.call(frames[0]) or _interprets(window, track, longest):
+    native = _native(window, track, longest)
+    if culprit is None or not ownership.call(frames[0]) or any(f.function.startswith("_PyEval") for f in native):
         return None
     kept = all(look.thread.holds_gil for look in longest)
-    return _Call(culprit, name, longest[-1].at - longest[0].at, len(longest), kept)
+    inside = Counter(native).most_common(1)[0][0] if native else None
+    return _Call(culprit, name, inside, longest[-1].at - longest[0].at, len(longest), kept)
 
 
 def _near(before: Look, after: Look) -> bool:
     return after.at - before.at <= _CALL_GAP_S
 
 
-def _interprets(window: Window, track: Track, looks: Sequence[Look]) -> bool:
-    """Whether a native look in that time found the thread in the interpreter's loop instead of in a C function."""
-    return any(
-        sample.frames and sample.frames[0].function.startswith("_PyEval")
+def _native(window: Window, track: Track, looks: Sequence[Look]) -> list[Frame]:
+    """The innermost frames of the native looks at the thread in that time."""
+    return [
+        sample.frames[0]
         for sample in window.native
-        if sample.thread_id == track.last.thread_id and looks[0].at <= sample.at <= looks[-1].at
-    )
+        if sample.thread_id == track.last.thread_id and sample.frames and looks[0].at <= sample.at <= looks[-1].at
+    ]
 
 
 def _starved(everybody: Sequence[Track], hot: _Hot) -> Share | None:
@@ -266,6 +277,8 @@ def _summary(call: _Call | None, depends: bool, starves: bool) -> str:
     said = []
     if call:
         said.append(f"The same call stood in all of {call.looks} looks in a row.")
+        if call.native:
+            said.append(f"In C it was in {call.native.function} ({call.native.file.rpartition('/')[2]}).")
         if call.kept_gil:
             said.append("As long as it keeps the GIL no other Python code of the process runs.")
     if depends:

@@ -67,6 +67,7 @@ THREADS = st.builds(
     wait=st.sampled_from(Wait),
     wait_address=st.integers(0, 2),
     cpu_s=st.none() | st.floats(0, 1e4),
+    queued_s=st.none() | st.floats(0, 1e4),
     runs=st.none() | st.integers(0, 5),
 )
 EXPRESSIONS = st.sampled_from(["self.lock", "a", "b", "mod.lock", "open(p)", "", "cls", "self"])
@@ -126,7 +127,11 @@ def windows(draw: st.DrawFn) -> Window:
     stacks: list[StackSample] = []
     for _ in range(draw(st.integers(0, 4))):
         threads = tuple(draw(st.lists(THREADS, max_size=5)))
-        stacks += [StackSample((len(stacks) + n) * step, threads) for n in range(draw(st.integers(1, 15)))]
+        collecting = draw(st.sampled_from([None, False, True]))
+        first = len(stacks)
+        stacks += [
+            StackSample((first + n) * step, threads, collecting=collecting) for n in range(draw(st.integers(1, 15)))
+        ]
     keys = st.tuples(st.just(app(1).file), st.integers(1, 6))
     return Window(
         Target(

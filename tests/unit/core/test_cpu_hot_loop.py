@@ -75,9 +75,14 @@ def test_most_of_a_core_is_the_threshold(cpu: float, hot: bool) -> None:
     assert (detect(scene(lazy, cpu=cpu)) is not None) == hot
 
 
-def test_on_a_busy_machine_demand_counts_instead() -> None:
-    assert found(detect(batch(cpu=0.5))).title.endswith("at 50% CPU")
-    assert detect(batch(cpu=0.2)) is None
+@pytest.mark.parametrize(("cpu", "queued", "hot"), [(0.5, 0.5, True), (0.5, 0.2, False), (0.2, 0.8, False)])
+def test_on_a_busy_machine_what_the_process_wants_counts(cpu: float, queued: float, hot: bool) -> None:
+    life = replace(BATCH, cpu_per_look=cpu * 0.2, queued_per_look=queued * 0.2)
+    outcome = detect(scene(life, cpu=cpu))
+    assert (outcome is not None) == hot
+    if hot:
+        assert found(outcome).title.endswith("at 50% CPU")
+        assert {e.metric: e.value for e in found(outcome).evidence}["cpu.wanted"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("parts", "hot"), [(1, True), (2, False), (4, False)])
@@ -88,7 +93,7 @@ def test_one_function_must_have_most_of_the_stacks(parts: int, hot: bool) -> Non
 
 def test_a_call_into_c_that_does_not_return_and_keeps_the_gil() -> None:
     accepting = stuck("MainThread", Frame(f"{STDLIB}/socket.py", 294, "socket.accept"), app(30, "main"), wait=Wait.IO)
-    finding = found(detect(scene(accepting, REGEX, cpu=0.98, lines=CALL)))
+    finding = found(detect(scene(accepting, REGEX, cpu=0.98, lines=CALL, listening=True)))
     assert (finding.severity, finding.suspected) == ("critical", True)
     assert finding.title == (
         "MAIL.match called by is_ours at app.py:17 has not returned for at least 10.0 s and keeps the GIL"
@@ -97,8 +102,10 @@ def test_a_call_into_c_that_does_not_return_and_keeps_the_gil() -> None:
     assert (finding.culprit.function, finding.culprit.object) == ("is_ours", "MAIL.match")
 
 
-def test_alone_in_its_process_such_a_call_is_a_warning() -> None:
-    assert found(detect(scene(REGEX, cpu=0.98, lines=CALL))).severity == "warning"
+def test_where_nobody_waits_for_it_such_a_call_is_a_warning() -> None:
+    assert found(detect(scene(REGEX, idle_main(), cpu=0.98, lines=CALL))).severity == "warning"
+    begging = Life("web", (app(80, "answer"), *BOOT), Wait.GIL, 3, 0.0)
+    assert found(detect(scene(REGEX, begging, cpu=0.98, lines=CALL))).severity == "critical"
 
 
 def test_a_call_that_gives_the_gil_back_is_a_warning() -> None:
@@ -136,8 +143,10 @@ def test_a_native_look_into_the_interpreters_loop_refutes_the_call() -> None:
     looped = NativeSample(5.0, PID + 1, (Frame("python3.11", 0, "_PyEval_EvalFrameDefault", native=True),))
     window = replace(scene(REGEX, idle_main(), cpu=0.98, lines=CALL), native=(looped,))
     assert found(detect(window)).severity == "info"
-    matching = replace(looped, frames=(Frame("_sre.so", 0, "sre_ucs1_match", native=True),))
-    assert found(detect(replace(window, native=(matching,)))).severity == "critical"
+    matching = replace(looped, frames=(Frame("/usr/lib/_sre.so", 0, "sre_ucs1_match", native=True),))
+    finding = found(detect(replace(window, native=(matching,))))
+    assert finding.severity == "warning"
+    assert "In C it was in sre_ucs1_match (_sre.so)." in finding.summary
 
 
 def test_a_line_without_a_call_is_a_python_loop() -> None:

@@ -141,3 +141,14 @@ def test_the_profile_names_the_line_where_stacks_are_rare() -> None:
     finding = found(detect(window))
     assert finding.culprit is not None
     assert finding.culprit.line == 9
+
+
+def test_looks_during_a_collection_name_the_line_that_allocates() -> None:
+    """Most of the time goes to other lines, but whenever a collection is under way it stands at line 7."""
+    mixed = replace(CHURNER, frames=lambda n: (app(7 if n % 5 == 0 else 90, "churn"), *BOOT))
+    window = scene(mixed, collecting=share(0.2))
+    marked = tuple(replace(s, collecting=number % 5 == 0) for number, s in enumerate(window.stacks))
+    by_all, by_marked = found(detect(window)), found(detect(replace(window, stacks=marked)))
+    assert by_all.culprit is not None
+    assert by_marked.culprit is not None
+    assert (by_all.culprit.line, by_marked.culprit.line) == (90, 7)
