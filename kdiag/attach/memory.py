@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from pathlib import Path
 from typing import Self
 
 from kdiag.errors import KdiagError
@@ -40,14 +39,12 @@ class AccessDeniedError(KdiagError):
 
 
 def translate_os_error(pid: int, error: OSError) -> KdiagError:
-    """Turn an error of a file below `/proc/PID` into ours.
-
-    ENOENT and ESRCH mean that the process is gone. EPERM and EACCES also come from a process that has just become a
-    zombie, hence the second look before permission is blamed.
-    """
-    if error.errno in (errno.ENOENT, errno.ESRCH) or not Path(f"/proc/{pid}").exists():
+    """Turn an error of a file below `/proc/PID`, or of a system call on that process, into ours."""
+    if error.errno in (errno.ENOENT, errno.ESRCH):
         return TargetEndedError(pid)
-    return AccessDeniedError(pid)
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return AccessDeniedError(pid)
+    return KdiagError("process-not-readable", f"cannot look into process {pid}: {error.strerror}")
 
 
 class TargetMemory:

@@ -7,6 +7,7 @@ explains a refusal without touching anything.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,20 +66,19 @@ def access_level(pid: int) -> Access:
 
 
 def try_reading(pid: int) -> None:
-    """Read a byte of a process in both ways that our tools use: `/proc/PID/mem` and process_vm_readv.
+    """Ask for a process's memory in both ways that our tools use: `/proc/PID/mem` and process_vm_readv.
 
     A seccomp filter may forbid the second one alone.
 
     Raises:
         KdiagError: `permission-denied` (without the reason: see `denial`) or `target-ended`.
     """
-    readable = [mapping for mapping in read_maps(pid) if mapping.permissions.startswith("r") and mapping.is_file]
-    with TargetMemory(pid) as memory:
-        if not readable:  # a zombie: nothing to read, and nothing that forbids it
-            return
-        memory.read(readable[0].start, 1)
+    readable = [mapping for mapping in read_maps(pid) if mapping.permissions.startswith("r")]
+    TargetMemory(pid).close()  # the permission is asked for when it is opened
+    if not readable:  # a zombie: nothing to read, and nothing that forbids it
+        return
     error = _process_vm_readv(pid, readable[0].start)
-    if error:
+    if error and error.errno != errno.EFAULT:  # permission is checked before the address
         raise translate_os_error(pid, error)
 
 

@@ -17,15 +17,23 @@ from tests.support.targets import kill
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import IO
 
 READY = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"  # for `python -c`
 
 
 @contextlib.contextmanager
-def running(argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Iterator[int]:
+def running(
+    argv: Sequence[str | Path], env: Mapping[str, str] | None = None, stdin: IO[str] | None = None
+) -> Iterator[int]:
     """A process that prints a line when it runs, and its PID; it is killed with all that it started."""
     with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, start_new_session=True
+        argv,
+        stdin=stdin or subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
