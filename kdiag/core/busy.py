@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdiag.core.model import Frame, StackSample, Wait, Window
+from kdiag.core.model import Frame, StackSample, ThreadSample, Wait, Window
 from kdiag.core.series import Share, clustered_share, wilson
 from kdiag.core.threads import stack_source
 
@@ -70,10 +70,15 @@ def busy(window: Window, *, holders_only: bool = False) -> Busy | None:
     return Busy(looked, stack_source(window)) if looked else profiled
 
 
+def on_cpu(thread: ThreadSample) -> bool:
+    """Whether the thread was on a CPU or ready for one; holding the GIL it is so, whatever the kernel said later."""
+    return thread.holds_gil or thread.wait is Wait.RUNNING
+
+
 def _looked(sample: StackSample, holders_only: bool) -> tuple[BusyStack, ...]:
     known = [thread for thread in sample.threads if thread.frames]
     holders = [thread for thread in known if thread.holds_gil]
-    running = [thread for thread in known if thread.holds_gil or thread.wait is Wait.RUNNING]
+    running = [thread for thread in known if on_cpu(thread)]
     chosen = holders if holders and holders_only else running
     return tuple(BusyStack(thread.ident, thread.name, thread.frames) for thread in chosen)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdiag.core.frames import Ownership, Tier
+from kdiag.core.frames import Ownership, Tier, library_function
 from kdiag.core.model import Frame, LineFacts, ThreadSample, Wait
 from kdiag.core.threads import Waiting, waiting
 
@@ -67,6 +67,8 @@ def wanted(thread: ThreadSample, ownership: Ownership) -> Want | None:
     if waits not in (Waiting.NOTHING_KNOWN, Waiting.LOCK) or depth == len(thread.frames):
         return None
     frame = thread.frames[depth]
+    if library_function(frame)[0].startswith("multiprocessing/"):
+        return None  # a lock between processes: its holder may be in another one
     facts = ownership.window.lines.get((frame.file, frame.line))
     if facts and facts.acquires and (thread.wait is Wait.LOCK or waits is Waiting.LOCK or _plain(facts)):
         return Want(tuple(_lock(e, frame, facts) for e in facts.acquires), frame, True, thread.wait_address)

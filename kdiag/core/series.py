@@ -159,9 +159,12 @@ def clustering(flags: Sequence[bool]) -> float:
     return (runs - mean) / math.sqrt(variance) if variance > 0 else 0.0
 
 
-def score(value: float, warning: float, info: float | None = None) -> int:
-    """0 to 100: 25 at the info threshold (half the warning one by default), 75 at warning, 98 at four times that."""
-    low = warning / 2 if info is None else info
+def score(value: float, threshold: Threshold) -> int:
+    """0 to 100: 25 at the info step (half the warning one by default), 75 at warning, 98 at four times that."""
+    warning = threshold.warning
+    if warning is None:
+        raise ValueError(f"{threshold.metric} has no warning step to be scored against")
+    low = warning / 2 if threshold.info is None else threshold.info
     if value <= 0:
         return 0
     if value < low:
@@ -180,6 +183,11 @@ def severity(low: float, threshold: Threshold) -> Severity | None:
     if threshold.info is not None and low >= threshold.info:
         return "info"
     return None
+
+
+def passes(low: float, threshold: Threshold) -> bool:
+    """Whether a lower bound reaches any step of the threshold."""
+    return severity(low, threshold) is not None
 
 
 def _lag_one(values: Sequence[float]) -> float:

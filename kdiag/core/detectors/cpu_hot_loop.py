@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdiag.core.busy import Busy, BusyStack, busy
+from kdiag.core.calls import StuckCall, stuck_call
 from kdiag.core.frames import Ownership, at
 from kdiag.core.loops import serves
 from kdiag.core.model import (
@@ -25,8 +26,8 @@ from kdiag.core.model import (
     Window,
 )
 from kdiag.core.processes import PROCESS_SOURCE, CpuShare, cpu_share
-from kdiag.core.series import Share, clustered_share
-from kdiag.core.threads import Look, Track, stack_source, tracks
+from kdiag.core.series import Share, clustered_share, passes
+from kdiag.core.threads import Track, stack_source, tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,26 +72,6 @@ THRESHOLDS = (CPU, WANTED, FUNCTION, CALL, STARVED)
 _SPAN_S = 3.0
 _LOOKS = 8
 _SOME_CPU = 0.25  # below that the process is not hot, however much it would like to be
-_CALL_LOOKS = 4
-_CALL_GAP_S = 1.5  # longer gaps between looks prove nothing about the time in between
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One call into C that did not return.
-
-    Attributes:
-        name: the call as the source has it.
-        native: the C function that a native look found innermost, None without such a look.
-        span_s: for how long, a lower bound.
-    """
-
-    frame: Frame
-    name: str
-    native: Frame | None
-    span_s: float
-    looks: int
-    kept_gil: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +106,15 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     wanted = _wanted(window)
     if cpu.span_s < _SPAN_S:
         return _too_short(cpu)
-    wants_more = wanted is not None and wanted.share >= (WANTED.info or 0) and cpu.share >= _SOME_CPU
-    if cpu.share < (CPU.info or 0) and not wants_more:
+    wants_more = wanted is not None and passes(wanted.share, WANTED) and cpu.share >= _SOME_CPU
+    if not passes(cpu.share, CPU) and not wants_more:
         return None
     stacks = busy(window)
     if stacks is None or stacks.total() < _LOOKS:
         return NotEnoughEvidence(VERDICT, "too few stacks were seen running", "allow kdiag to read the stacks")
     ownership = Ownership.of(window)
     hot = _hottest(stacks, ownership)
-    if hot is None or hot.share.low < (FUNCTION.info or 0):
+    if hot is None or not passes(hot.share.low, FUNCTION):
         return None
     return _finding(window, ownership, _Load(cpu, wanted), hot, stacks.source)
 
@@ -152,10 +133,6 @@ def _wanted(window: Window) -> CpuShare | None:
 
 def _demand_s(thread: ThreadSample) -> float:
     return (thread.cpu_s or 0.0) + (thread.queued_s or 0.0)
-
-
-def _ready(thread: ThreadSample) -> bool:
-    return thread.holds_gil or thread.wait is Wait.RUNNING
 
 
 def _too_short(cpu: CpuShare) -> NotEnoughEvidence:
@@ -187,11 +164,11 @@ def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
 
 def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, source: str) -> Finding:
     everybody = tracks(window)
-    calls = [call for track in everybody if track.ident == hot.ident if (call := _stuck_call(window, track, ownership))]
-    call = max(calls, key=lambda c: c.span_s, default=None)
+    calls = [stuck_call(window, track, ownership) for track in everybody if track.ident == hot.ident]
+    call = max((c for c in calls if c and passes(c.span_s, CALL)), key=lambda c: c.span_s, default=None)
     starved = _starved(everybody, hot)
     depends = serves(window, everybody)
-    starves = starved is not None and starved.low >= (STARVED.warning or 0)
+    starves = starved is not None and passes(starved.low, STARVED)
     severity: Severity = "info"
     if call and call.kept_gil and (depends or starves):
         severity = "critical"
@@ -218,50 +195,6 @@ def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, sourc
     )
 
 
-def _stuck_call(window: Window, track: Track, ownership: Ownership) -> _Call | None:
-    """The longest time over which the thread stood in one call into C and computed all along.
-
-    Frames are the user's only; that the call does not return is concluded from the same line in all frames over two
-    seconds. A native look that finds the interpreter's own loop innermost refutes it.
-    """
-    longest: list[Look] = []
-    current: list[Look] = []
-    for look in track.looks:
-        thread = look.thread
-        if not thread.frames and _ready(thread):
-            continue  # it computes, and where was not looked at
-        computes = bool(thread.frames) and _ready(thread)
-        if computes and current and thread.frames == current[0].thread.frames and _near(current[-1], look):
-            current.append(look)
-        else:
-            current = [look] if computes else []
-        longest = max(longest, current, key=len)
-    if len(longest) < _CALL_LOOKS or longest[-1].at - longest[0].at < (CALL.warning or 0):
-        return None
-    frames = longest[0].thread.frames
-    culprit = ownership.culprit(frames)
-    name = (ownership.call(culprit) if culprit else "") or ownership.call(frames[0])
-    native = _native(window, track, longest)
-    if culprit is None or not ownership.call(frames[0]) or any(f.function.startswith("_PyEval") for f in native):
-        return None
-    kept = all(look.thread.holds_gil for look in longest)
-    inside = Counter(native).most_common(1)[0][0] if native else None
-    return _Call(culprit, name, inside, longest[-1].at - longest[0].at, len(longest), kept)
-
-
-def _near(before: Look, after: Look) -> bool:
-    return after.at - before.at <= _CALL_GAP_S
-
-
-def _native(window: Window, track: Track, looks: Sequence[Look]) -> list[Frame]:
-    """The innermost frames of the native looks at the thread in that time."""
-    return [
-        sample.frames[0]
-        for sample in window.native
-        if sample.thread_id == track.last.thread_id and sample.frames and looks[0].at <= sample.at <= looks[-1].at
-    ]
-
-
 def _starved(everybody: Sequence[Track], hot: _Hot) -> Share | None:
     """The share of looks in which some thread that is not in the hot function begged for the GIL."""
     begging: Counter[float] = Counter()
@@ -273,7 +206,7 @@ def _starved(everybody: Sequence[Track], hot: _Hot) -> Share | None:
     return clustered_share((min(1, count), 1) for count in begging.values())
 
 
-def _summary(call: _Call | None, depends: bool, starves: bool) -> str:
+def _summary(call: StuckCall | None, depends: bool, starves: bool) -> str:
     said = []
     if call:
         said.append(f"The same call stood in all of {call.looks} looks in a row.")
@@ -291,7 +224,7 @@ def _summary(call: _Call | None, depends: bool, starves: bool) -> str:
 
 
 def _evidence(
-    load: _Load, hot: _Hot, call: _Call | None, starved: Share | None, source: str, stacks: str
+    load: _Load, hot: _Hot, call: StuckCall | None, starved: Share | None, source: str, stacks: str
 ) -> tuple[Evidence, ...]:
     evidence = [
         Evidence(CPU.metric, load.cpu.share, CPU.unit, load.cpu.samples, PROCESS_SOURCE, threshold=CPU.info),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.frames import Ownership, Tier, at
 from kdiag.core.loops import loop_state, loop_tracks
 from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Severity, Threshold, Wait, Window
-from kdiag.core.series import Share, clustered_share, clustering, score, severity
+from kdiag.core.series import Share, clustered_share, clustering, passes, score, severity
 from kdiag.core.threads import Look, Track, moved, stack_source, too_few_stacks, tracks
 
 if TYPE_CHECKING:
@@ -79,8 +79,12 @@ class _Blocked:
     @property
     def sick(self) -> bool:
         """Whether a threshold is reached: one long callback, or most of the time in callbacks of a fair length."""
-        typical = self.share.low >= _MOSTLY and severity(self.delay_s, TYPICAL) is not None
-        return typical or severity(self.longest_s, LONGEST) is not None
+        return passes(self.longest_s, LONGEST) or (self.share.low >= _MOSTLY and passes(self.delay_s, TYPICAL))
+
+    @property
+    def proven(self) -> bool:
+        """Whether one wait inside of the callback is long enough by itself."""
+        return passes(self.waited_s, LONGEST)
 
 
 #  what the loop's thread is in, over time
@@ -106,7 +110,8 @@ def _callbacks(window: Window, track: Track, ownership: Ownership) -> Iterator[_
         if (state := loop_state(look.thread.frames))
     ]
     for identity in dict.fromkeys(turn.identity for turn in turns if turn.identity):
-        yield _measure(window, track, turns, identity)
+        if blocked := _measure(window, track, turns, identity):
+            yield blocked
 
 
 def _identity(callback: Sequence[Frame], ownership: Ownership) -> tuple[str, str] | None:
@@ -115,10 +120,11 @@ def _identity(callback: Sequence[Frame], ownership: Ownership) -> tuple[str, str
     return (outermost[0].file, outermost[0].function) if outermost else None
 
 
-def _measure(window: Window, track: Track, turns: Sequence[_Turn], identity: tuple[str, str]) -> _Blocked:
+def _measure(window: Window, track: Track, turns: Sequence[_Turn], identity: tuple[str, str]) -> _Blocked | None:
     inside = [turn.identity == identity for turn in turns]
     share = clustered_share((flag, 1) for flag in inside)
-    assert share  # noqa: S101 - the callback was seen at least once
+    if share is None:
+        return None
     always = all(inside)
     rests = _rows(turns, lambda a, b: a.identity == b.identity == identity and _rests(a.look, b.look))
     rows = _rows(turns, lambda a, b: a.identity == b.identity == identity and b.look.at - a.look.at <= _GAP_S)
@@ -188,14 +194,13 @@ def _stretch(window: Window, track: Track, share: Share) -> float:
 
 def _finding(window: Window, ownership: Ownership, blocked: _Blocked) -> Finding:
     track, longest = blocked.track, blocked.longest_s
-    frame = ownership.culprit(blocked.frames)
-    assert frame  # noqa: S101 - a callback has frames
-    proven = blocked.waited_s >= (LONGEST.warning or 0)
+    frame = ownership.culprit(blocked.frames) or blocked.frames[0]
+    proven = blocked.proven
     call = ownership.call(frame) if proven else ""
-    points = max(score(longest, 0.1), score(blocked.delay_s, 0.01) if blocked.share.low >= _MOSTLY else 0)
+    points = max(score(longest, LONGEST), score(blocked.delay_s, TYPICAL) if blocked.share.low >= _MOSTLY else 0)
     how_often = f"{ownership.name(frame)} was on the loop in {blocked.share.value:.0%} of the looks."
     title = f"The event loop of '{track.name}' was blocked for at least {longest:.2g} s at a time by "
-    if severity(longest, LONGEST) is None:
+    if not passes(longest, LONGEST):
         title = f"Events of the loop of '{track.name}' wait at least {blocked.delay_s * 1000:.0f} ms on average for "
     return Finding(
         VERDICT,
@@ -222,15 +227,15 @@ def _severity(window: Window, blocked: _Blocked) -> Severity:
     Every look in the same callback may also be a loop that is only saturated with short ones, unless connections wait
     unread all along: a loop that turns would read them.
     """
-    if blocked.waited_s >= (LONGEST.critical or 0):
+    if severity(blocked.waited_s, LONGEST) == "critical":
         return "critical"
     unread = bool(window.process) and min(sample.backlog for sample in window.process) > 0
     known = not blocked.always or unread
-    return "critical" if known and blocked.chain_s >= (LONGEST.critical or 0) else "warning"
+    return "critical" if known and severity(blocked.chain_s, LONGEST) == "critical" else "warning"
 
 
 def _how_known(blocked: _Blocked) -> str:
-    if blocked.waited_s >= (LONGEST.warning or 0):
+    if blocked.proven:
         return "The thread slept inside of the callback; a loop sleeps nowhere but in its selector."
     if blocked.always:
         return "Every look found it there: one callback that does not end, or many short ones without a pause."

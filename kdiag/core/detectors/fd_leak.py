@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, ProcessSample, Severity, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
-from kdiag.core.series import Trend, score, trend
+from kdiag.core.series import Trend, passes, score, trend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         if window.process and all(sample.descriptors is None for sample in window.process):
             return NotEnoughEvidence(VERDICT, "descriptors could not be read", "run kdiag as the target's user or root")
         return NotEnoughEvidence(VERDICT, "descriptors were not seen long enough", f"observe for {_SPAN_S:g} s or more")
-    if not rise.sustained or rise.growth_low < (GROWTH.warning or 0):
+    if not (rise.sustained and passes(rise.growth_low, GROWTH)):
         return None
     return _finding(window, rise)
 
@@ -58,7 +58,7 @@ def _finding(window: Window, rise: Trend) -> Finding:
     name, by_name = _most_grown(first.descriptor_names, last.descriptor_names)
     now = _count(last) or 0.0
     limit = last.descriptor_limit
-    severity: Severity = "critical" if limit and now / limit >= (USED.critical or 1) else "warning"
+    severity: Severity = "critical" if limit and passes(now / limit, USED) else "warning"
     per_minute = rise.slope * 60
     summary = f"Most of the new ones are of kind '{kind}' ({by_kind:+.0f})"
     summary += f"; {by_name:+.0f} lead to {name}." if name and by_name > 0 else "."
@@ -78,7 +78,7 @@ def _finding(window: Window, rise: Trend) -> Finding:
     return Finding(
         VERDICT,
         severity,
-        score(rise.growth_low, 10.0),
+        score(rise.growth_low, GROWTH),
         0.9,
         f"Open descriptors grew by {rise.growth:.0f} in {rise.span_s:.1f} s, most of them of kind '{kind}'",
         summary,

@@ -23,7 +23,7 @@ from kdiag.core.model import (
     Window,
 )
 from kdiag.core.processes import CpuShare, cpu_share
-from kdiag.core.series import Share, clustered_share, score, severity
+from kdiag.core.series import Share, clustered_share, passes, score, severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,12 +72,12 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     pause = _longest(samples)
     by_share, by_pause = severity(share.low, SHARE), severity(pause, PAUSE)
     span = samples[-1].at - samples[0].at + samples[0].span_s
-    enough = span >= _WHOLE_S or (span >= _CLEAR_S and share.low >= 2 * (SHARE.warning or 0))
+    enough = span >= _WHOLE_S or (span >= _CLEAR_S and passes(share.low / 2, SHARE))
     if not enough or len(samples) < _BURSTS:
         by_share = None
     if by_share or by_pause:
         return _finding(window, share, pause, by_share is not None)
-    if (span < _WHOLE_S or len(samples) < _BURSTS) and share.high >= (SHARE.warning or 0):
+    if (span < _WHOLE_S or len(samples) < _BURSTS) and passes(share.high, SHARE):
         return NotEnoughEvidence(
             VERDICT,
             f"the collector's share is between {share.low:.0%} and {share.high:.0%} after {span:.1f} s",
@@ -89,7 +89,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
 def _unread(window: Window) -> NotEnoughEvidence | None:
     """Without reads: a process that hardly computes cannot be one that hardly does anything but collect."""
     cpu = cpu_share(window)
-    if cpu is not None and cpu.share < (SHARE.warning or 0):
+    if cpu is not None and not passes(cpu.share, SHARE):
         return None
     return NotEnoughEvidence(
         VERDICT, "the interpreter's collector state could not be read", "allow kdiag to read the target's memory"
@@ -126,7 +126,7 @@ def _finding(window: Window, share: Share, pause: float, by_share: bool) -> Find
     return Finding(
         VERDICT,
         max(reached, key=SEVERITIES.index),
-        max(score(share.low, 0.10) if by_share else 0, score(pause, 0.1)),
+        max(score(share.low, SHARE) if by_share else 0, score(pause, PAUSE)),
         _confidence(share, by_share),
         title,
         _summary(culprit, explicit, share, cpu),
@@ -162,7 +162,7 @@ def _collects(call: str) -> bool:
 
 def _confidence(share: Share, by_share: bool) -> float:
     """Near certainty once the whole interval lies above the threshold with room to spare."""
-    return 0.99 if by_share and share.low >= 1.5 * (SHARE.warning or 0) else 0.95 if by_share else 0.9
+    return 0.99 if by_share and passes(share.low / 1.5, SHARE) else 0.95 if by_share else 0.9
 
 
 def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: CpuShare | None) -> str:

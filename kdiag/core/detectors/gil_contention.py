@@ -79,7 +79,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     return Finding(
         VERDICT,
         worst,
-        score(share.low, 0.3),
+        score(share.low, WAITING),
         0.97 if share.low >= 0.4 else 0.9,
         f"{len(computing)} threads compute and spend {share.value:.0%} of their time waiting for the GIL",
         f"Seen with the GIL: {', '.join(names[:_PLACES])}.",

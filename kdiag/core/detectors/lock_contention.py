@@ -87,7 +87,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     return Finding(
         VERDICT,
         worst,
-        score(low, 1.0),
+        score(low, WAITED),
         0.97 if moves and low >= 1.5 else 0.85,
         title,
         _summary(ownership, lock, moves),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
-from kdiag.core.series import Trend, score, trend
+from kdiag.core.series import Trend, passes, score, trend
 
 VERDICT = "memory-leak"
 
@@ -48,7 +48,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     start = max(1.0, series[0][1])
     low = rise.growth_low / _MIB
     share = rise.growth_low / start
-    if not rise.sustained or low < (GROWTH.warning or 0) or share < (RELATIVE.warning or 0):
+    if not (rise.sustained and passes(low, GROWTH) and passes(share, RELATIVE)):
         return None
     return _finding(rise, start, source)
 
@@ -59,7 +59,7 @@ def _finding(rise: Trend, start: float, source: str) -> Finding:
     return Finding(
         VERDICT,
         "warning",
-        score(rise.growth_low / _MIB, 10.0),
+        score(rise.growth_low / _MIB, GROWTH),
         0.7,
         f"Memory grew by {growth:.0f} MiB in {rise.span_s:.1f} s ({per_minute:.0f} MiB a minute): a leak is suspected",
         f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. From outside only the growth can "

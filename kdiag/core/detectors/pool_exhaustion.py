@@ -158,7 +158,7 @@ def _finding(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) ->
     example = next(worker for worker in pool.workers if _blamed(worker, ownership) == frame)
     severity: Severity = "critical" if worst.critical else "warning"
     count, span = len(pool.workers), worst.still.span_s
-    points = score(span, _STUCK_S)
+    points = score(span, STUCK)
     return Finding(
         VERDICT,
         severity,
@@ -177,9 +177,7 @@ def _finding(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) ->
 def _blamed(worker: Track, ownership: Ownership) -> Frame:
     """The culprit within the worker's task; the worker's own loop when the task is a C function."""
     task = task_of(worker.frames)
-    frame = ownership.culprit(task[1] if task and task[1] else worker.frames)
-    assert frame  # noqa: S101 - a worker is known by its frames
-    return frame
+    return ownership.culprit(task[1] if task and task[1] else worker.frames) or worker.frames[0]
 
 
 def _confidence(worst: _Exhausted) -> float:

@@ -12,7 +12,7 @@ from kdiag.core.frames import Ownership, at
 from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, Threshold, Window
 from kdiag.core.pools import worker_prefix
 from kdiag.core.processes import PROCESS_SOURCE, points
-from kdiag.core.series import Trend, score, trend
+from kdiag.core.series import Trend, passes, score, trend
 from kdiag.core.threads import Track, stack_source, tracks
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     rise = trend(series)
     if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
         return NotEnoughEvidence(VERDICT, "threads were not seen long enough", f"observe for {_SPAN_S:g} s or more")
-    if not rise.sustained or rise.growth_low < (GROWTH.warning or 0):
+    if not (rise.sustained and passes(rise.growth_low, GROWTH)):
         return None
     return _finding(window, rise, source)
 
@@ -78,7 +78,7 @@ def _finding(window: Window, rise: Trend, source: str) -> Finding:
     return Finding(
         VERDICT,
         "warning",
-        score(rise.growth_low, 5.0),
+        score(rise.growth_low, GROWTH),
         0.9,
         title,
         summary,

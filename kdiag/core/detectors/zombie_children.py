@@ -55,7 +55,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     return Finding(
         VERDICT,
         worst,
-        score(count, 3.0, 1.0),
+        score(count, COUNT),
         0.97,
         f"{count} exited {'child was' if count == 1 else 'children were'} not reaped for at least {span:.1f} s, "
         f"{'all' if times == count else times} of them '{command}'",

@@ -282,3 +282,13 @@ def test_without_the_kernels_numbers_it_cannot_be_told() -> None:
 
 def test_without_stacks_it_cannot_be_told() -> None:
     undecided(detect(scene()))
+
+
+def test_locks_between_processes_may_be_held_elsewhere() -> None:
+    queue = f"{STDLIB}/multiprocessing/queues.py"
+    facts = {
+        (queue, 102): LineFacts("with self._rlock:", "Queue.get", acquires=("self._rlock",)),
+        (queue, 387): LineFacts("with self._rlock:", "SimpleQueue.get", acquires=("self._rlock",)),
+    }
+    lives = [stuck(f"r{line}", Frame(queue, line, "get"), app(line, "read"), *BOOT) for line in (102, 387)]
+    assert detect(scene(*lives, lines=facts)) is None

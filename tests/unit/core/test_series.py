@@ -181,7 +181,8 @@ def test_clustering_tells_long_runs_from_alternation() -> None:
 
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=2).map(sorted), st.floats(0.001, 1e5))
 def test_score_rises_with_the_value(values: list[float], warning: float) -> None:
-    low, high = (score(value, warning) for value in values)
+    steps = Threshold("x", "ratio", warning, None, "a test")
+    low, high = (score(value, steps) for value in values)
     assert 0 <= low <= high <= 100
 
 
@@ -189,7 +190,13 @@ def test_score_rises_with_the_value(values: list[float], warning: float) -> None
     ("value", "expected"), [(0.0, 0), (0.025, 12), (0.05, 25), (0.1, 75), (0.4, 98), (1.0, 100), (-1.0, 0)]
 )
 def test_score_at_its_marks(value: float, expected: int) -> None:
-    assert score(value, 0.1, 0.05) == expected
+    assert score(value, Threshold("x", "ratio", 0.1, 0.4, "a test", info=0.05)) == expected
+    assert score(value, Threshold("x", "ratio", 0.1, 0.4, "a test")) == expected  # half the warning by default
+
+
+def test_score_needs_a_warning_step() -> None:
+    with pytest.raises(ValueError, match="no warning step"):
+        score(1.0, Threshold("x", "ratio", None, 0.4, "a test"))
 
 
 def test_severity_is_the_highest_step_reached() -> None:
