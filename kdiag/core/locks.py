@@ -15,7 +15,7 @@ from kdiag.core.model import Frame, LineFacts, ThreadSample, Wait
 from kdiag.core.threads import Waiting, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # Locks on one line have one futex word each up to 3.12; later ones park threads on words of the threads' own.
 _WORD_IS_LOCK_BELOW = (3, 13)
@@ -81,19 +81,28 @@ def wanted(thread: ThreadSample, ownership: Ownership) -> Want | None:
 def held(thread: ThreadSample, ownership: Ownership) -> Iterator[Hold]:
     """The locks that the thread holds as far as its source tells, innermost frame first.
 
-    A thread in Condition.wait has let the condition's lock go, although it stands inside of its `with` block.
+    A thread in Condition.wait has let the condition's lock go, although the caller of `wait` stands inside of its
+    `with` block: the user's code, or the library's own in Event, Queue, Semaphore and Future.
     """
-    waits, depth = waiting(thread.frames)
+    caller = _condition_caller(thread.frames)
     for index, frame in enumerate(thread.frames):
         facts = ownership.window.lines.get((frame.file, frame.line))
         if facts is None:
             continue
         holds = facts.holds
-        if index == depth and waits is Waiting.CONDITION:
+        if index == caller:
             holds = _without_condition(facts)
         for expression, line in holds:
             if "(" not in expression:
                 yield Hold(_lock(expression, frame, facts), frame, line)
+
+
+def _condition_caller(frames: Sequence[Frame]) -> int | None:
+    """The index of the frame that called Condition.wait; None when the thread is not in it."""
+    functions = [library_function(frame) for frame in frames[:2]]
+    if functions[:1] != [("threading.py", "wait")]:
+        return None
+    return 2 if functions[1:] == [("threading.py", "wait_for")] else 1
 
 
 def distinct(wants: list[Want], python: str) -> int:

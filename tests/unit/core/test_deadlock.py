@@ -231,6 +231,16 @@ def test_a_waiter_of_a_condition_has_let_its_lock_go() -> None:
     assert detect(scene(idle_main(), waiter, putter, lines=CONDITION)) is None
 
 
+def test_the_librarys_own_conditions_are_let_go_as_well() -> None:
+    """The main thread waits for an Event, in the library's `with self._cond`: it holds nothing that others want."""
+    cond = LineFacts(
+        "signaled = self._cond.wait(timeout)", "Event.wait", holds=(("self._cond", 656),), call="self._cond.wait"
+    )
+    facts = {**SAME_LINE, (EVENT_WAIT[1].file, EVENT_WAIT[1].line): cond}
+    lives = [stuck(f"transfer-{n}", app(26, "transfer"), *BOOT) for n in (1, 2)]
+    assert found(detect(scene(idle_main(), *lives, lines=facts, python="3.13.0"))).suspected
+
+
 def test_an_event_waited_for_with_a_lock_held_is_a_slow_holder() -> None:
     facts = lines(
         (5, LineFacts("done.wait()", "f", holds=(("lock", 4),), call="done.wait")),
