@@ -43,20 +43,18 @@ THRESHOLDS = (SHARE, PAUSE)
 _WHOLE_S = 9.5  # ten seconds, less a burst that had not ended
 _CLEAR_S = 3.0  # enough where the share is twice the threshold
 _BURSTS = 5
-_LOOKS = 5
-_CAUGHT = 4  # looks that caught a collection under way and so name the line that allocates
 
 
 @dataclass(frozen=True, slots=True)
 class _Allocating:
-    """The line that ran while the collector did, `seen` times among `total` stacks."""
+    """The line to blame, `seen` times among `total` stacks: those `caught` during a collection, or all that ran."""
 
     frame: Frame
     ident: int
     thread: str
     seen: int
     total: int
-    source: str
+    caught: bool
 
 
 #  collecting?
@@ -140,19 +138,27 @@ def _allocating(window: Window, ownership: Ownership) -> _Allocating | None:
     """The line that stood most often on top of the stack that held the GIL, and how often.
 
     Collections start where containers are created and run with the GIL held: whoever holds it while one is under way
-    is the one that allocates (or calls the collector). Where few looks caught a collection, all that ran count.
+    is the one that allocates (or calls the collector). One look that caught a collection outweighs all that did not;
+    among equals, and where none caught one, all that ran count.
     """
     caught = replace(window, stacks=tuple(sample for sample in window.stacks if sample.collecting), profile=())
-    stacks = busy(caught if len(caught.stacks) >= _CAUGHT else window, holders_only=True)
-    if stacks is None:
+    certain, likely = _holders(caught, ownership), _holders(window, ownership)
+    seen = certain or likely
+    if not seen:
         return None
+    best = max(seen, key=lambda place: (seen[place], likely[place]))
+    return _Allocating(*best, seen[best], seen.total(), bool(certain))
+
+
+def _holders(window: Window, ownership: Ownership) -> Counter[tuple[Frame, int, str]]:
+    """How often each (line, ident, thread) was to blame for what the GIL's holder did."""
     counts: Counter[tuple[Frame, int, str]] = Counter()
-    for stack in stacks.stacks():
+    stacks = busy(window, holders_only=True)
+    for stack in stacks.stacks() if stacks else ():
         frame = ownership.culprit(stack.frames)
         if frame:
             counts[frame, stack.ident, stack.thread] += stack.count
-    (frame, ident, thread), seen = counts.most_common(1)[0]
-    return _Allocating(frame, ident, thread, seen, stacks.total(), stacks.source)
+    return counts
 
 
 def _collects(call: str) -> bool:
@@ -172,9 +178,8 @@ def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: Cpu
     if culprit and explicit:
         said.append(f"{at(culprit.frame)} calls the collector itself.")
     elif culprit:
-        said.append(
-            f"Seen from outside: {at(culprit.frame)} was on top in {culprit.seen} of {culprit.total} stacks that ran."
-        )
+        stacks = "stacks that were looked at during a collection" if culprit.caught else "stacks that ran"
+        said.append(f"Seen from outside: {at(culprit.frame)} was on top in {culprit.seen} of {culprit.total} {stacks}.")
     return " ".join(said) or "The interpreter's own flag says so; no stack was seen that could name the line."
 
 
