@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kdiag.attach.denial import explain
 from kdiag.attach.memory import AccessDeniedError
 from kdiag.attach.permissions import read_permissions, try_reading
-from kdiag.attach.process import ProcessFacts, python_descendants, read_facts, read_stat
+from kdiag.attach.process import ProcessFacts, no_such_process, python_descendants, read_facts, read_stat
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -47,12 +47,15 @@ def preflight(pid: int, access_needed: Access = "stacks") -> ProcessFacts:
 
 
 def check_same(facts: ProcessFacts) -> None:
-    """Make sure that a PID still names the process whose facts were read.
+    """Make sure that a PID still names the process whose facts were read, and that it lives.
 
     Raises:
         KdiagError: `no-such-process` or `pid-reused`.
     """
-    if read_stat(facts.pid).start_time_ticks != facts.start_time_ticks:
+    stat = read_stat(facts.pid)
+    if stat.state in ZOMBIE_STATES:
+        raise no_such_process(facts.pid)
+    if stat.start_time_ticks != facts.start_time_ticks:
         message = f"process {facts.pid} has ended and another process has its PID now"
         raise KdiagError("pid-reused", message, hint="kdiag ps")
 

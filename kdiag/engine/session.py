@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from kdiag.attach.preflight import check_same
 from kdiag.attach.process import ProcessFacts
 from kdiag.core.detectors import detect_all
 from kdiag.core.model import Limitation, LineFacts, Outcome, Report, Target, Window
@@ -81,7 +82,11 @@ class Session:
 
     @property
     def ended(self) -> bool:
-        """Whether the target ended: its accounts are gone, or another process has its PID."""
+        """Whether the target ended: it is gone, a zombie, or another process has its PID."""
+        try:
+            check_same(self.facts)
+        except KdiagError:
+            return True
         return any(loop.error is not None and loop.error.reference == "target-ended" for loop in self._observers.loops)
 
     def seen(self) -> str:

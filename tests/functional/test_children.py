@@ -19,7 +19,7 @@ def test_a_gunicorn_parent_is_diagnosed_with_its_worker() -> None:
         blamed = culprit_lines(target.script)
         alone = kdiag("diagnose", target.root_pid, "--for", "2s", "--format", "json")
         tree = kdiag("diagnose", target.root_pid, "--children", "--for", "10s", "--format", "json")
-        text = kdiag("diagnose", target.root_pid, "--children", "--for", "10s")
+        text = kdiag("diagnose", target.root_pid, "--children", "--for", "6s")
     assert target.root_pid != target.pid
     assert alone.json["children"] == []
     (worker,) = [child for child in tree.json["children"] if child["target"]["pid"] == target.pid]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -120,3 +121,19 @@ def _tracer(pid: int) -> str:
 
 def _files() -> list[str]:
     return os.listdir("/tmp")  # noqa: S108 - where a careless tool leaves things
+
+
+def test_a_target_that_ends_and_is_not_reaped_has_ended_too() -> None:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; print(1, flush=True); time.sleep(4)"], stdout=-1
+        ) as child,
+        subprocess.Popen(
+            command("diagnose", child.pid, "--for", "60s", "--format", "json"), stdout=-1, stderr=-1, text=True
+        ) as run,
+    ):
+        out, err = run.communicate(timeout=30)
+    report = json.loads(out)
+    assert run.returncode == 4, err
+    assert report["verdict"] == "inconclusive"
+    assert "target-ended" in {limitation["reference"] for limitation in report["observation"]["limitations"]}

@@ -35,11 +35,13 @@ def start_and_reap(case: Case, python: Interpreter | None = None) -> None:
     assert not [each for each in (process, *descendants) if alive(each)]
 
 
+@pytest.mark.slow
 @by_name
 def test_target_starts_and_is_reaped(case: Case) -> None:
     start_and_reap(case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", STANDARD_LIBRARY, ids=lambda case: case.name)
 def test_standard_library_target_runs_on_the_oldest_interpreter(case: Case) -> None:
     start_and_reap(case, of_minor((3, 9)))

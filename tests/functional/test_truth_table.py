@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tests.targets.truth import LOOK_ALIKES, SICK, Case, culprit_lines
 if TYPE_CHECKING:
     from tests.support.targets import Target
 
+SHORT = os.environ.get("KDIAG_SLOW") == "short"  # the slow tests in the form that .ci/run has time for
 VALIDATOR = Draft202012Validator(json.loads(schema.text()))
 
 
@@ -59,7 +61,16 @@ def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
 @pytest.mark.parametrize("case", LOOK_ALIKES, ids=lambda case: case.name)
 def test_a_healthy_look_alike_stays_healthy(case: Case) -> None:
     with running(case) as target:
-        code, report = diagnose(target)
+        code, report = diagnose(target, "--for", "6s")
     assert all(finding["severity"] == "info" for finding in report["findings"]), summary(report)
     assert report["findings"] or report["verdict"] == "healthy", summary(report)
+    assert code == 0, summary(report)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LOOK_ALIKES, ids=lambda case: case.name)
+def test_a_healthy_look_alike_stays_healthy_for_long(case: Case) -> None:
+    with running(case) as target:
+        code, report = diagnose(target, "--for", "12s" if SHORT else "40s")
+    assert all(finding["severity"] == "info" for finding in report["findings"]), summary(report)
     assert code == 0, summary(report)
