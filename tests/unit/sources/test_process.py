@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from kdiag.machinery.context import background
 from kdiag.sources.pace import Pace
 from kdiag.sources.process import ProcessSource, descriptor_kind
 from kdiag.sources.tools import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _source(clock: FakeClock) -> ProcessSource:
