@@ -75,6 +75,11 @@ def on_cpu(thread: ThreadSample) -> bool:
     return thread.holds_gil or thread.wait is Wait.RUNNING
 
 
+def demand_s(thread: ThreadSample) -> float:
+    """Seconds that the thread ran, or would have run had there been a free CPU."""
+    return (thread.cpu_s or 0.0) + (thread.queued_s or 0.0)
+
+
 def _looked(sample: StackSample, holders_only: bool) -> tuple[BusyStack, ...]:
     known = [thread for thread in sample.threads if thread.frames]
     holders = [thread for thread in known if thread.holds_gil]

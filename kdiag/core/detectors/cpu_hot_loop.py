@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdiag.core.busy import Busy, BusyStack, busy
+from kdiag.core.busy import Busy, BusyStack, busy, demand_s
 from kdiag.core.calls import StuckCall, stuck_call
 from kdiag.core.frames import Ownership, at
 from kdiag.core.loops import serves
@@ -20,7 +20,6 @@ from kdiag.core.model import (
     Frame,
     NotEnoughEvidence,
     Severity,
-    ThreadSample,
     Threshold,
     Wait,
     Window,
@@ -124,15 +123,11 @@ def _wanted(window: Window) -> CpuShare | None:
     wanted = span = 0.0
     for track in tracks(window):
         first, last = track.looks[0], track.looks[-1]
-        wanted += _demand_s(last.thread) - _demand_s(first.thread)
+        wanted += demand_s(last.thread) - demand_s(first.thread)
         span = max(span, last.at - first.at)
     if span <= 0 or not any(thread.queued_s is not None for thread in window.stacks[-1].threads):
         return None
     return CpuShare(max(0.0, wanted) / span, span, len(window.stacks))
-
-
-def _demand_s(thread: ThreadSample) -> float:
-    return (thread.cpu_s or 0.0) + (thread.queued_s or 0.0)
 
 
 def _too_short(cpu: CpuShare) -> NotEnoughEvidence:

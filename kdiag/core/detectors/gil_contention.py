@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdiag.core.busy import busy
+from kdiag.core.busy import busy, demand_s, on_cpu
 from kdiag.core.frames import Ownership, at
-from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, Threshold, Wait, Window
-from kdiag.core.series import clustered_share, score, severity
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, ThreadSample, Threshold, Wait, Window
+from kdiag.core.series import Share, clustered_share, score, severity
 from kdiag.core.threads import Track, stack_source, too_few_stacks, tracks
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     if all(look.thread.wait is Wait.UNKNOWN for track in everybody for look in track.looks):
         return NotEnoughEvidence(VERDICT, "what threads wait for could not be read", "allow reading /proc/PID/task")
     computing = [track for track in everybody if _computes(track)]
-    share = clustered_share(_wanting(window))
-    if share is None or len(computing) < 2:
+    if len(computing) > 1 and any(look.thread.cpu_s is None for track in computing for look in track.looks):
+        return NotEnoughEvidence(VERDICT, "the threads' CPU time could not be read", "allow reading /proc/PID/task")
+    share = _waiting_share(computing) if len(computing) > 1 else None
+    if share is None:
         return None
     worst = severity(share.low, WAITING)
     if worst is None:
@@ -90,22 +92,38 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     )
 
 
-def _wanting(window: Window) -> list[tuple[float, int]]:
-    """(threads that wait for the GIL, threads that want to run) at each look."""
-    counts = []
-    for sample in window.stacks:
-        begging = sum(t.wait is Wait.GIL and not t.holds_gil for t in sample.threads)
-        running = sum(t.wait is Wait.RUNNING or t.holds_gil for t in sample.threads)
-        counts.append((float(begging), begging + running))
-    return counts
+def _waiting_share(computing: Sequence[Track]) -> Share | None:
+    """The part of the time that the threads wanted to run and did not, because another one had the GIL.
+
+    A waiter looks after every switch interval whether it is its turn, so a look often finds it running although it
+    gets nothing done. What it really ran, and how long it queued for a CPU, the kernel counts exactly; the rest of
+    the time that it wanted to run it waited for the GIL.
+    """
+    if not any(look.thread.wait is Wait.GIL for track in computing for look in track.looks):
+        return None
+    wanted, looks, ran = 0.0, 0, 0.0
+    low = high = 0.0
+    for track in computing:
+        share = clustered_share((_wants(look.thread), 1) for look in track.looks)
+        first, last = track.looks[0], track.looks[-1]
+        span = last.at - first.at
+        if share:
+            wanted, low, high = wanted + share.value * span, low + share.low * span, high + share.high * span
+        ran += demand_s(last.thread) - demand_s(first.thread)
+        looks += len(track.looks)
+    if low <= 0:
+        return None
+    value, at_least, at_most = (min(1.0, max(0.0, 1 - ran / time)) for time in (wanted, low, high))
+    return Share(value, at_least, at_most, looks, float(looks))
+
+
+def _wants(thread: ThreadSample) -> bool:
+    """Whether the thread wants to run Python code, and does or waits for its turn."""
+    return thread.wait is Wait.GIL or on_cpu(thread)
 
 
 def _computes(track: Track) -> bool:
-    wants = sum(
-        look.thread.wait is Wait.GIL or look.thread.wait is Wait.RUNNING or look.thread.holds_gil
-        for look in track.looks
-    )
-    return wants >= _BUSY_LOOKS * len(track.looks)
+    return sum(_wants(look.thread) for look in track.looks) >= _BUSY_LOOKS * len(track.looks)
 
 
 def _holders(window: Window, ownership: Ownership, computing: Sequence[Track]) -> list[_Holder]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kdiag.core.detectors.gil_contention import detect
@@ -56,6 +58,18 @@ def test_waits_for_other_locks_are_none_of_it() -> None:
     assert detect(scene(*[stuck(f"t{n}", app(n), *BOOT) for n in range(4)])) is None
 
 
+def test_waiters_that_look_whether_it_is_their_turn_have_not_had_it() -> None:
+    """Every look finds most of them running for a moment, yet one core is all that they got together."""
+    lives = [replace(m, wait=lambda n: Wait.GIL if n % 3 == 0 else Wait.RUNNING) for m in miners(4)]
+    finding = found(detect(scene(*lives)))
+    assert finding.evidence[0].value == pytest.approx(0.75, abs=0.01)
+
+
+def test_waits_for_a_cpu_are_not_waits_for_the_gil() -> None:
+    lives = [replace(m, queued_per_look=0.2 * 0.75) for m in miners(4)]
+    assert detect(scene(*lives)) is None
+
+
 def test_a_free_threaded_build_has_no_gil() -> None:
     assert detect(scene(*miners(4), build="free-threaded")) is None
 
@@ -77,3 +91,5 @@ def test_too_little_is_said_to_be_too_little() -> None:
     assert "too few" in undecided(detect(scene(*miners(4), seconds=1.0))).reason
     blind = Life("a", (app(1),), Wait.UNKNOWN, None, None)
     assert "wait for" in undecided(detect(scene(blind))).reason
+    uncounted = [replace(miner, cpu_per_look=None) for miner in miners(4)]
+    assert "CPU time" in undecided(detect(scene(*uncounted))).reason
