@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Z95 = 1.959963984540054
 
+_FLAT_S = 3.0
+_HALF_MINUTE_S = 30.0
+
 # Exact two-sided 95 % quantiles where the expansion below is not yet good to 0.1 %.
 _T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
 
@@ -64,6 +67,10 @@ class Trend:
     def growth_high(self) -> float:
         """The upper bound of the rise over the span."""
         return self.high * self.span_s
+
+    def flat(self, least: float) -> bool:
+        """Whether even half a minute at this pace would not rise by `least`; some seconds can already tell that."""
+        return self.span_s >= _FLAT_S and self.high * _HALF_MINUTE_S < least
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 VERDICT = "fd-leak"
 
+_LEAST = 10.0
+
 GROWTH = Threshold(
-    "fd.growth", "descriptors", warning=10.0, critical=None, learnt_from="own preference, after Clinic Doctor's handles"
+    "fd.growth",
+    "descriptors",
+    warning=_LEAST,
+    critical=None,
+    learnt_from="own preference, after Clinic Doctor's handles",
 )
 USED = Threshold(
     "fd.used_of_limit",
@@ -39,6 +45,8 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A rise of the number of descriptors whose lower bound passes the threshold, in every third of the window."""
     rise = trend(points(window, _count))
     if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
+        if rise and rise.flat(_LEAST):
+            return None
         if window.process and all(sample.descriptors is None for sample in window.process):
             return NotEnoughEvidence(VERDICT, "descriptors could not be read", "run kdiag as the target's user or root")
         return NotEnoughEvidence(VERDICT, "descriptors were not seen long enough", f"observe for {_SPAN_S:g} s or more")

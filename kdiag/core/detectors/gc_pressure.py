@@ -43,6 +43,7 @@ THRESHOLDS = (SHARE, PAUSE)
 _WHOLE_S = 9.5  # ten seconds, less a burst that had not ended
 _CLEAR_S = 3.0  # enough where the share is twice the threshold
 _BURSTS = 5
+_PRECISE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         by_share = None
     if by_share or by_pause:
         return _finding(window, share, pause, by_share is not None)
-    if (span < _WHOLE_S or len(samples) < _BURSTS) and passes(share.high, SHARE):
+    if (span < _WHOLE_S or len(samples) < _BURSTS) and passes(share.high, SHARE) and not _too_quiet(window):
         return NotEnoughEvidence(
             VERDICT,
             f"the collector's share is between {share.low:.0%} and {share.high:.0%} after {span:.1f} s",
@@ -84,10 +85,14 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     return None
 
 
-def _unread(window: Window) -> NotEnoughEvidence | None:
-    """Without reads: a process that hardly computes cannot be one that hardly does anything but collect."""
+def _too_quiet(window: Window) -> bool:
+    """Whether the process computes so little that it cannot collect for longer than the threshold."""
     cpu = cpu_share(window)
-    if cpu is not None and not passes(cpu.share, SHARE):
+    return cpu is not None and cpu.span_s >= _CLEAR_S and not passes(cpu.share, SHARE)
+
+
+def _unread(window: Window) -> NotEnoughEvidence | None:
+    if _too_quiet(window):
         return None
     return NotEnoughEvidence(
         VERDICT, "the interpreter's collector state could not be read", "allow kdiag to read the target's memory"
@@ -167,8 +172,8 @@ def _collects(call: str) -> bool:
 
 
 def _confidence(share: Share, by_share: bool) -> float:
-    """Near certainty once the whole interval lies above the threshold with room to spare."""
-    return 0.99 if by_share and passes(share.low / 1.5, SHARE) else 0.95 if by_share else 0.9
+    """Certain once the share is known to five points up or down, since people compare it from run to run."""
+    return 0.99 if by_share and share.high - share.low <= 2 * _PRECISE else 0.9
 
 
 def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: CpuShare | None) -> str:

@@ -13,11 +13,12 @@ from kdiag.core.series import Trend, passes, score, trend
 VERDICT = "memory-leak"
 
 _MIB = 1024 * 1024
+_LEAST = 10.0
 
 GROWTH = Threshold(
     "memory.growth",
     "MiB",
-    warning=10.0,
+    warning=_LEAST,
     critical=None,
     learnt_from="own preference: above what allocators and start-up do in ten seconds",
 )
@@ -44,6 +45,8 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         series, source = points(window, lambda sample: sample.rss), "rss"
     rise = trend(series)
     if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
+        if rise and rise.flat(_LEAST * _MIB):
+            return None
         return NotEnoughEvidence(VERDICT, "memory was not seen for long enough", f"observe for {_SPAN_S:g} s or more")
     start = max(1.0, series[0][1])
     low = rise.growth_low / _MIB

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 VERDICT = "thread-leak"
 
+_LEAST = 5.0
+
 GROWTH = Threshold(
     "threads.growth",
     "threads",
-    warning=5.0,
+    warning=_LEAST,
     critical=None,
     learnt_from="own preference: more than a server starts in ten seconds when its pools are not counted",
 )
@@ -43,6 +45,8 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         series, source = points(window, lambda sample: float(sample.threads)), PROCESS_SOURCE
     rise = trend(series)
     if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
+        if rise and rise.flat(_LEAST):
+            return None
         return NotEnoughEvidence(VERDICT, "threads were not seen long enough", f"observe for {_SPAN_S:g} s or more")
     if not (rise.sustained and passes(rise.growth_low, GROWTH)):
         return None

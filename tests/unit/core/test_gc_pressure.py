@@ -78,11 +78,17 @@ def test_a_library_that_allocates_is_blamed_at_the_users_line() -> None:
 
 @pytest.mark.parametrize(("seconds", "part", "decided"), [(9.9, 0.14, True), (6.0, 0.14, False), (6.0, 0.5, True)])
 def test_weak_cases_take_ten_seconds_and_clear_ones_three(seconds: float, part: float, decided: bool) -> None:
-    outcome = detect(scene(CHURNER, seconds=seconds, collecting=share(part)))
+    outcome = detect(scene(CHURNER, seconds=seconds, collecting=share(part), cpu=1.0))
     if decided:
         found(outcome)
     else:
         assert "ten seconds" in undecided(outcome).hint
+
+
+def test_a_quiet_process_is_decided_early() -> None:
+    """All reads of some bursts found nothing, which alone leaves up to a fifth open."""
+    assert detect(scene(idle_main(), seconds=4.0, cpu=0.02)) is None
+    undecided(detect(scene(idle_main(), seconds=4.0, cpu=0.9)))
 
 
 def test_a_share_that_cannot_reach_the_threshold_is_decided_early() -> None:
@@ -152,3 +158,9 @@ def test_looks_during_a_collection_name_the_line_that_allocates() -> None:
     assert by_all.culprit is not None
     assert by_marked.culprit is not None
     assert (by_all.culprit.line, by_marked.culprit.line) == (90, 7)
+
+
+def test_it_is_certain_once_the_share_is_known_to_five_points() -> None:
+    steady = found(detect(scene(CHURNER, seconds=4.0, collecting=share(0.6), cpu=1.0)))
+    uneven = found(detect(scene(CHURNER, seconds=4.0, collecting=lambda n: 80 if n % 2 else 20, cpu=1.0)))
+    assert steady.confidence >= 0.95 > uneven.confidence

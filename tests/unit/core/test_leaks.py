@@ -64,9 +64,20 @@ def test_unique_memory_is_preferred() -> None:
 
 def test_slopes_take_eight_seconds() -> None:
     short = scene(seconds=7.5, rss=lambda at: 100 * MIB + 5 * MIB * at, descriptors=lambda at: int(20 * at))
-    for detector in (memory_leak, fd_leak, thread_leak):
+    for detector in (memory_leak, fd_leak):
         assert "8 s" in undecided(detector.detect(short)).hint
     found(memory_leak.detect(scene(seconds=8.0, rss=lambda at: 100 * MIB + 5 * MIB * at)))
+
+
+def test_what_stays_flat_is_decided_after_some_seconds() -> None:
+    flat = scene(idle_main(), seconds=4.0)
+    for detector in (memory_leak, fd_leak, thread_leak):
+        assert detector.detect(flat) is None
+        undecided(detector.detect(scene(idle_main(), seconds=2.0)))
+    short = scene(seconds=7.5, threads=lambda at: 4 + int(10 * at))
+    undecided(thread_leak.detect(short))
+    slow = scene(idle_main(), seconds=4.0, descriptors=lambda at: 20 + int(at))
+    undecided(fd_leak.detect(slow))  # its bounds do not exclude ten in half a minute
 
 
 def test_descriptors_that_rise_are_told_by_kind_and_name() -> None:
