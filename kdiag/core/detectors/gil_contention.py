@@ -29,7 +29,7 @@ WAITING = Threshold(
 )
 THRESHOLDS = (WAITING,)
 
-_LOOKS = 10
+_LOOKS = 8
 _SPAN_S = 3.0
 _BUSY_LOOKS = 0.4  # of a thread's looks, running or begging, for it to count as one that computes
 _PLACES = 4

@@ -35,7 +35,7 @@ VERDICT = "lock-contention"
 WAITED = Threshold("lock.waiting", "ratio", warning=1.0, critical=4.0, learnt_from="JMC: Java blocking rule")
 THRESHOLDS = (WAITED,)
 
-_LOOKS = 10
+_LOOKS = 8
 _SPAN_S = 3.0
 _WORK_WAITS = frozenset({Waiting.SELECT, Waiting.ACCEPT, Waiting.QUEUE})
 
