@@ -16,10 +16,10 @@ demo: $(VENV)/.installed
 	$(BIN)/kdiag demo $(CASE)
 
 test: $(VENV)/.dev-installed
-	$(BIN)/pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev-installed
-	$(BIN)/pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m slow $(PYTEST_ARGS)
 
 check: lint test
 

@@ -61,7 +61,7 @@ def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
 @pytest.mark.parametrize("case", LOOK_ALIKES, ids=lambda case: case.name)
 def test_a_healthy_look_alike_stays_healthy(case: Case) -> None:
     with running(case) as target:
-        code, report = diagnose(target, "--for", "6s")
+        code, report = diagnose(target)
     assert all(finding["severity"] == "info" for finding in report["findings"]), summary(report)
     assert report["findings"] or report["verdict"] == "healthy", summary(report)
     assert code == 0, summary(report)
