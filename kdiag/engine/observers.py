@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from kdiag.machinery.clock import Clock
 
 # Budgets of one target's sources: the share of the time that their looks may take.
-_STACKS_BASE_S, _STACKS_DUTY = 0.2, 0.15
+_STACKS_BASE_S, _STACKS_DUTY = 0.2, 0.10
 _PROCESS_BASE_S, _PROCESS_DUTY = 0.5, 0.03
 _COLLECTOR_EVERY_S = 0.3
 _PROFILE_CHUNK_S = 2.0
-_FEWEST_LOOKS = 3  # however dear a look is, a window has this many
+_FEWEST_LOOKS = 2  # however dear a look is, a window has this many
 
 
 @dataclass(frozen=True)

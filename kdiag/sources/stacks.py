@@ -49,7 +49,8 @@ class StackSource:
     collecting: Callable[[], bool | None] | None = None
     _last: tuple[ThreadSample, ...] = field(default=(), init=False)
     _last_at: float = field(default=float("-inf"), init=False)
-    _runs_before: Mapping[int, int | None] = field(default_factory=dict, init=False)
+    _before: Mapping[int, ThreadState] = field(default_factory=dict, init=False)  # states right before the last look
+    _states: Mapping[int, ThreadState] = field(default_factory=dict, init=False)  # the latest ones
 
     def period_s(self) -> float:
         """Seconds to the next sample: the pace, or a carried-over sample sooner."""
@@ -66,7 +67,7 @@ class StackSource:
         return self._looked(ctx)
 
     def _looked(self, ctx: Context) -> StackSample:
-        before = read_states(self.pid, self.interpreter)
+        before = self._read_states()
         collecting = self._collecting()
         started = self.clock.now()
         try:
@@ -82,10 +83,10 @@ class StackSource:
         took = self.clock.now() - started
         collecting = collecting and self._collecting()
         self.pace.spent(took)
-        after = read_states(self.pid, self.interpreter)
+        after = self._read_states()
         threads = tuple(_with_state(replace(t, thread_id=self.host_id(t.thread_id)), after) for t in threads)
         self._last, self._last_at = threads, self.clock.now()
-        self._runs_before = {thread_id: state.runs for thread_id, state in before.items()}
+        self._before = before
         return StackSample(
             self.clock.now(), threads, "pystack" if tool == "pystack" else "py-spy", took_s=took, collecting=collecting
         )
@@ -98,14 +99,22 @@ class StackSource:
 
     def _carried(self) -> StackSample:
         started = self.clock.now()
-        states = read_states(self.pid, self.interpreter)
+        states = self._read_states()
         threads = tuple(self._carry(thread, states[thread.thread_id]) for thread in self._last
                         if thread.thread_id in states)  # fmt: skip
         now = self.clock.now()
         return StackSample(now, threads, took_s=now - started)
 
+    def _read_states(self) -> Mapping[int, ThreadState]:
+        self._states = read_states(self.pid, self.interpreter, self._states)
+        return self._states
+
     def _carry(self, thread: ThreadSample, state: ThreadState) -> ThreadSample:
-        still = state.runs is not None and state.runs == self._runs_before.get(thread.thread_id)
+        before = self._before.get(thread.thread_id)
+        # A thread that computes all along is put on a CPU once: only its CPU time tells that it did not stand still.
+        still = (
+            before is not None and before.runs is not None and (before.runs, before.cpu_s) == (state.runs, state.cpu_s)
+        )
         return _with_state(
             replace(thread, frames=thread.frames if still else (), holds_gil=False), {thread.thread_id: state}
         )

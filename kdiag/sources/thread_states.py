@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kdiag.core.model import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _SLEEPS = {"x86_64": {35, 230}, "aarch64": {101, 115}}  # nanosleep, clock_nanosleep
 _EPOLLS = {"x86_64": {232, 281, 441}, "aarch64": {22, 441}}  # epoll_wait, epoll_pwait, epoll_pwait2
 _SELECTS = {"x86_64": {23, 270}, "aarch64": {72}}  # select, pselect6: number of descriptors comes first
 _POLLS = {"x86_64": {7, 271}, "aarch64": {73}}  # poll, ppoll: number of descriptors comes second
 _FUTEXES = {"x86_64": {202, 449}, "aarch64": {98, 449}}  # futex, futex_waitv
+
+_PASSING = frozenset({Wait.RUNNING, Wait.UNKNOWN})  # these may change without a new run
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,13 @@ def classify(syscall: str, interpreter: Sequence[tuple[int, int]], machine: str 
     return ThreadState(Wait.IO)
 
 
-def read_states(pid: int, interpreter: Sequence[tuple[int, int]]) -> dict[int, ThreadState]:
+def read_states(
+    pid: int, interpreter: Sequence[tuple[int, int]], before: Mapping[int, ThreadState] = MappingProxyType({})
+) -> dict[int, ThreadState]:
     """The state of every thread of a process, by kernel thread id; empty when the process is gone.
 
-    About 12 µs a thread. A thread that ends meanwhile is left out; what may not be read is UNKNOWN or None.
+    About 20 µs a thread, and half of that for one that did not run since `before`, an earlier result: it still waits
+    for the same. A thread that ends meanwhile is left out; what may not be read is UNKNOWN or None.
     """
     try:
         names = os.listdir(f"/proc/{pid}/task")
@@ -72,24 +78,29 @@ def read_states(pid: int, interpreter: Sequence[tuple[int, int]]) -> dict[int, T
         return {}
     states = {}
     for name in names:
-        state = _read_state(f"/proc/{pid}/task/{name}", interpreter)
+        thread_id = int(name)
+        state = _read_state(f"/proc/{pid}/task/{name}", interpreter, before.get(thread_id))
         if state is not None:
-            states[int(name)] = state
+            states[thread_id] = state
     return states
 
 
-def _read_state(task: str, interpreter: Sequence[tuple[int, int]]) -> ThreadState | None:
+def _read_state(task: str, interpreter: Sequence[tuple[int, int]], before: ThreadState | None) -> ThreadState | None:
+    try:
+        on_cpu_ns, queued_ns, runs = map(int, _read(f"{task}/schedstat").split())
+    except (FileNotFoundError, ProcessLookupError, ValueError):  # it ended, or the kernel keeps no such statistics
+        on_cpu_ns = queued_ns = runs = -1
+    if before is not None and before.runs == runs and before.wait not in _PASSING:
+        return before
     try:
         seen = classify(_read(f"{task}/syscall"), interpreter)
     except PermissionError:
         seen = ThreadState()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    try:
-        on_cpu_ns, queued_ns, runs = _read(f"{task}/schedstat").split()
-    except (OSError, ValueError):  # a kernel without scheduler statistics
+    if runs < 0:
         return seen
-    return ThreadState(seen.wait, seen.wait_address, int(on_cpu_ns) / 1e9, int(queued_ns) / 1e9, int(runs))
+    return ThreadState(seen.wait, seen.wait_address, on_cpu_ns / 1e9, queued_ns / 1e9, runs)
 
 
 def _read(path: str) -> str:
