@@ -5,16 +5,13 @@ Separate from its detector because it follows one thread look by look, which not
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kdiag.core.busy import on_cpu
-from kdiag.core.model import Frame, Window
+from kdiag.core.model import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kdiag.core.frames import Ownership
     from kdiag.core.threads import Look, Track
 
@@ -28,23 +25,21 @@ class StuckCall:
 
     Attributes:
         name: the call as the source has it.
-        native: the C function that a native look found innermost, None without such a look.
         span_s: for how long, a lower bound.
     """
 
     frame: Frame
     name: str
-    native: Frame | None
     span_s: float
     looks: int
     kept_gil: bool
 
 
-def stuck_call(window: Window, track: Track, ownership: Ownership) -> StuckCall | None:
+def stuck_call(track: Track, ownership: Ownership) -> StuckCall | None:
     """The longest time over which the thread stood in one call into C and computed all along.
 
     Frames are the user's only; that the call does not return is concluded from the same line in all frames over two
-    seconds. A native look that finds the interpreter's own loop innermost refutes it.
+    seconds. A one-line loop over a C function looks the same, so the call is suspected, no more.
     """
     longest: list[Look] = []
     current: list[Look] = []
@@ -63,22 +58,11 @@ def stuck_call(window: Window, track: Track, ownership: Ownership) -> StuckCall 
     frames = longest[0].thread.frames
     culprit = ownership.culprit(frames)
     name = (ownership.call(culprit) if culprit else "") or ownership.call(frames[0])
-    native = _native(window, track, longest)
-    if culprit is None or not ownership.call(frames[0]) or any(f.function.startswith("_PyEval") for f in native):
+    if culprit is None or not ownership.call(frames[0]):
         return None
     kept = all(look.thread.holds_gil for look in longest)
-    inside = Counter(native).most_common(1)[0][0] if native else None
-    return StuckCall(culprit, name, inside, longest[-1].at - longest[0].at, len(longest), kept)
+    return StuckCall(culprit, name, longest[-1].at - longest[0].at, len(longest), kept)
 
 
 def _near(before: Look, after: Look) -> bool:
     return after.at - before.at <= _GAP_S
-
-
-def _native(window: Window, track: Track, looks: Sequence[Look]) -> list[Frame]:
-    """The innermost frames of the native looks at the thread in that time."""
-    return [
-        sample.frames[0]
-        for sample in window.native
-        if sample.thread_id == track.last.thread_id and sample.frames and looks[0].at <= sample.at <= looks[-1].at
-    ]

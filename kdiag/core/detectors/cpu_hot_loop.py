@@ -159,7 +159,7 @@ def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
 
 def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, source: str) -> Finding:
     everybody = tracks(window)
-    calls = [stuck_call(window, track, ownership) for track in everybody if track.ident == hot.ident]
+    calls = [stuck_call(track, ownership) for track in everybody if track.ident == hot.ident]
     call = max((c for c in calls if c and passes(c.span_s, CALL)), key=lambda c: c.span_s, default=None)
     starved = _starved(everybody, hot)
     depends = serves(window, everybody)
@@ -205,8 +205,6 @@ def _summary(call: StuckCall | None, depends: bool, starves: bool) -> str:
     said = []
     if call:
         said.append(f"The same call stood in all of {call.looks} looks in a row.")
-        if call.native:
-            said.append(f"In C it was in {call.native.function} ({call.native.file.rpartition('/')[2]}).")
         if call.kept_gil:
             said.append("As long as it keeps the GIL no other Python code of the process runs.")
     if depends:

@@ -13,7 +13,6 @@ from kdiag.core.model import (
     Finding,
     Frame,
     LineFacts,
-    NativeSample,
     ProcessSample,
     ProfiledStack,
     ProfileSample,
@@ -117,7 +116,6 @@ PROFILE = st.builds(
         tuple
     ),
 )
-NATIVE = st.builds(NativeSample, AT, st.sampled_from([PID, PID + 1]), STACKS)
 
 
 @st.composite
@@ -143,7 +141,6 @@ def windows(draw: st.DrawFn) -> Window:
         tuple(sorted(draw(st.lists(PROCESS, max_size=12)), key=lambda sample: sample.at)),
         tuple(sorted(draw(st.lists(COLLECTOR, max_size=12)), key=lambda sample: sample.at)),
         tuple(draw(st.lists(PROFILE, max_size=3))),
-        tuple(draw(st.lists(NATIVE, max_size=2))),
         lines=draw(st.dictionaries(keys, FACTS, max_size=5)),
         ended=draw(st.booleans()),
     )

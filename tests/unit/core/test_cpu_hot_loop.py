@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kdiag.core.detectors.cpu_hot_loop import detect
-from kdiag.core.model import Frame, LineFacts, NativeSample, ProfiledStack, ProfileSample, Wait, Window
+from kdiag.core.model import Frame, LineFacts, ProfiledStack, ProfileSample, Wait, Window
 from tests.support.windows import (
     BOOT,
     LOOP,
@@ -137,16 +137,6 @@ def test_the_users_call_is_named_where_the_library_makes_another() -> None:
 def test_a_call_that_comes_back_now_and_then_is_none(life: Life) -> None:
     finding = found(detect(scene(life, idle_main(), cpu=0.98, lines=CALL)))
     assert finding.severity == "info"
-
-
-def test_a_native_look_into_the_interpreters_loop_refutes_the_call() -> None:
-    looped = NativeSample(5.0, PID + 1, (Frame("python3.11", 0, "_PyEval_EvalFrameDefault", native=True),))
-    window = replace(scene(REGEX, idle_main(), cpu=0.98, lines=CALL), native=(looped,))
-    assert found(detect(window)).severity == "info"
-    matching = replace(looped, frames=(Frame("/usr/lib/_sre.so", 0, "sre_ucs1_match", native=True),))
-    finding = found(detect(replace(window, native=(matching,))))
-    assert finding.severity == "warning"
-    assert "In C it was in sre_ucs1_match (_sre.so)." in finding.summary
 
 
 def test_a_line_without_a_call_is_a_python_loop() -> None:
