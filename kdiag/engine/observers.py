@@ -33,7 +33,9 @@ _STACKS_BASE_S, _STACKS_DUTY = 0.2, 0.10
 _PROCESS_BASE_S, _PROCESS_DUTY = 0.5, 0.03
 _COLLECTOR_EVERY_S = 0.3
 _PROFILE_CHUNK_S = 2.0
-_FEWEST_LOOKS = 2  # however dear a look is, a window has this many
+_MANY_THREADS = 300  # from here on a look is dear for the target, not only slow on a busy machine
+_FEWEST_LOOKS = 12  # a window has as many, enough for every detector,
+_FEWEST_DEAR_LOOKS = 2  # or with many threads so many; the kernel's view fills the time in between
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         clock: of the session.
         rng: jitters the periods.
     """
-    longest_s = max(window_s / _FEWEST_LOOKS, _STACKS_BASE_S)
+    threads = _threads(facts.pid)
+    fewest = _FEWEST_LOOKS if threads <= _MANY_THREADS else _FEWEST_DEAR_LOOKS
+    longest_s = max(window_s / fewest, _STACKS_BASE_S)
 
     def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
         return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()))  # noqa: S311 - jitter
@@ -83,7 +87,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         collector.collecting if collector else None,
     )  # fmt: skip
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
-    profile = ProfileSource(facts.pid, _threads(facts.pid), ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
+    profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
     loops.append(loop("profile", profile.sample, lambda: 0.0))
     closers = [memory.close] if collector is None else [memory.close, collector.close]
     return Observers(tuple(loops), limitations, tuple(closers))
