@@ -127,6 +127,11 @@ class Ownership:
             return facts.qualname
         return frame.function
 
+    def creates(self, frame: Frame) -> bool:
+        """Whether the frame's line creates containers by its looks; False where its source was not read."""
+        facts = self.window.lines.get((frame.file, frame.line))
+        return facts is not None and facts.creates
+
     def call(self, frame: Frame) -> str:
         """What the source says that the frame's line calls; "" where it is not known."""
         facts = self.window.lines.get((frame.file, frame.line))

@@ -75,7 +75,7 @@ def conclude(window: Window, outcomes: Sequence[Outcome]) -> Conclusion:
     findings = tuple(replace(finding, id=f"F{number}") for number, finding in enumerate(ranked, 1))
     if findings:
         return Conclusion(findings[0].verdict, findings[0].severity, findings, undecided)
-    blind = len(window.stacks) < _FEWEST_LOOKS or any(word.verdict in _ESSENTIAL for word in undecided)
+    blind = window.ended or len(window.stacks) < _FEWEST_LOOKS or any(word.verdict in _ESSENTIAL for word in undecided)
     return Conclusion(INCONCLUSIVE if blind else HEALTHY, None, (), undecided)
 
 

@@ -84,7 +84,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY)
     stacks = StackSource(
         facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock,
-        collector.collecting if collector else None,
+        collector.under_way if collector else None,
     )  # fmt: skip
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
     profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)

@@ -95,15 +95,19 @@ class CollectorSource:
             tool=reader.tool,
         )
 
-    def collecting(self) -> bool | None:
-        """Whether a collection is under way now, some microseconds; None where that takes a look by pystack.
+    def under_way(self) -> int | None:
+        """The number of the collection that is under way now, some microseconds; None when there is none.
 
-        Safe from any thread.
+        Two calls that give the same number found the same collection. Where only pystack can read the collector there
+        is never one: its looks take too long to be paired with anything. Safe from any thread.
 
         Raises:
             KdiagError: it cannot be read (now).
         """
-        return self._reader.collecting() if isinstance(self._reader, CollectorReader) else None
+        if not isinstance(self._reader, CollectorReader):
+            return None
+        state = self._reader.read()
+        return sum(state.collections) if state.collecting else None
 
     def close(self) -> None:
         """Let go of the target."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _LARGEST_BYTES = 2_000_000
+_CONTAINERS = frozenset({"list", "dict", "set", "deque", "defaultdict", "deepcopy"})
 _ACQUIRERS = frozenset({"acquire", "acquire_lock", "lock", "rlock", "wrlock"})
 
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -55,6 +56,7 @@ class SourceFile:
             acquires=_acquires(statement, line),
             holds=tuple(_holds(path, line)),
             call=_called(statement, line),
+            creates=any(map(_creates, _expressions(statement))),
         )
 
 
@@ -131,19 +133,35 @@ def _holds(path: list[ast.AST], line: int) -> Iterator[tuple[str, int]]:
 
 def _calls(statement: ast.stmt | None, line: int) -> list[ast.Call]:
     """Calls in the statement's own expressions that touch the line; bodies of compound statements left out."""
+    return [
+        node
+        for node in _expressions(statement)
+        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+
+
+def _creates(node: ast.AST) -> bool:
+    """Whether an expression makes an object that the collector tracks: a container, or an instance of a class."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        return bool(name) and (name.lstrip("_")[:1].isupper() or name in _CONTAINERS)
+    return isinstance(node, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
+
+
+def _expressions(statement: ast.stmt | None) -> list[ast.AST]:
+    """The statement and its own expressions; bodies of compound statements left out."""
     if statement is None or isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return []
-    found: list[ast.Call] = []
+    found: list[ast.AST] = []
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()
+        found.append(node)
         pending += [
             child
             for child in ast.iter_child_nodes(node)
             if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)
         ]
-        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno):
-            found.append(node)
     return found
 
 

@@ -37,7 +37,7 @@ class StackSource:
         kernel_id: kernel thread id of a Python thread ident, 0 when unknown.
         host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
         pace: how often a look at all stacks may be had.
-        collecting: tells whether a collection is under way; None where nobody can.
+        collection: gives the number of the collection that is under way, None between two; None where nobody can.
     """
 
     pid: int
@@ -46,7 +46,7 @@ class StackSource:
     host_id: Callable[[int], int]
     pace: Pace
     clock: Clock
-    collecting: Callable[[], bool | None] | None = None
+    collection: Callable[[], int | None] | None = None
     _last: tuple[ThreadSample, ...] = field(default=(), init=False)
     _last_at: float = field(default=float("-inf"), init=False)
     _before: Mapping[int, ThreadState] = field(default_factory=dict, init=False)  # states right before the last look
@@ -68,7 +68,7 @@ class StackSource:
 
     def _looked(self, ctx: Context) -> StackSample:
         before = self._read_states()
-        collecting = self._collecting()
+        collection = self._collection()
         started = self.clock.now()
         try:
             output = run_py_spy(
@@ -81,7 +81,7 @@ class StackSource:
                 raise
             threads, tool = look_with_pystack(self.pid), "pystack"
         took = self.clock.now() - started
-        collecting = collecting and self._collecting()
+        collecting = None if self.collection is None else collection is not None and collection == self._collection()
         self.pace.spent(took)
         after = self._read_states()
         threads = tuple(_with_state(replace(t, thread_id=self.host_id(t.thread_id)), after) for t in threads)
@@ -91,9 +91,9 @@ class StackSource:
             self.clock.now(), threads, "pystack" if tool == "pystack" else "py-spy", took_s=took, collecting=collecting
         )
 
-    def _collecting(self) -> bool | None:
+    def _collection(self) -> int | None:
         try:
-            return self.collecting() if self.collecting else None
+            return self.collection() if self.collection else None
         except KdiagError:  # an interpreter that starts or ends right now
             return None
 

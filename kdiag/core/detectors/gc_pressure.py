@@ -143,15 +143,17 @@ def _allocating(window: Window, ownership: Ownership) -> _Allocating | None:
     """The line that stood most often on top of the stack that held the GIL, and how often.
 
     Collections start where containers are created and run with the GIL held: whoever holds it while one is under way
-    is the one that allocates (or calls the collector). One look that caught a collection outweighs all that did not;
-    among equals, and where none caught one, all that ran count.
+    is the one that allocates (or calls the collector). One look that caught a collection outweighs all that did not.
+    Where none caught one (they are too short), a line that creates containers comes before one that only computes.
     """
     caught = replace(window, stacks=tuple(sample for sample in window.stacks if sample.collecting), profile=())
     certain, likely = _holders(caught, ownership), _holders(window, ownership)
     seen = certain or likely
     if not seen:
         return None
-    best = max(seen, key=lambda place: (seen[place], likely[place]))
+    best = max(
+        seen, key=lambda place: (bool(certain) or _makes_garbage(place[0], ownership), seen[place], likely[place])
+    )
     return _Allocating(*best, seen[best], seen.total(), bool(certain))
 
 
@@ -164,6 +166,10 @@ def _holders(window: Window, ownership: Ownership) -> Counter[tuple[Frame, int, 
         if frame:
             counts[frame, stack.ident, stack.thread] += stack.count
     return counts
+
+
+def _makes_garbage(frame: Frame, ownership: Ownership) -> bool:
+    return ownership.creates(frame) or _collects(ownership.call(frame))
 
 
 def _collects(call: str) -> bool:

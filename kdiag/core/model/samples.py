@@ -76,8 +76,8 @@ class StackSample:
 
     Attributes:
         took_s, pause_s: how long the look took, and how long the target stood still for it.
-        collecting: whether a garbage collection was under way from the look's start to its end: whoever holds the GIL
-            then stands at a line that allocates. None where that could not be read.
+        collecting: whether one garbage collection was under way from the look's start to its end: whoever holds the
+            GIL then stands at a line that allocates. None where nobody looked.
     """
 
     at: float
@@ -192,6 +192,7 @@ class LineFacts:
             `self.lock.acquire()`), empty when it acquires nothing by its looks.
         holds: (expression, line) of each enclosing `with` block that the line lies inside of, outermost first.
         call: name of the first call on the line, as written ("re.match"); "" when there is none.
+        creates: whether the line's statement creates containers by its looks: a display, a comprehension, an instance.
     """
 
     text: str
@@ -199,6 +200,7 @@ class LineFacts:
     acquires: tuple[str, ...] = ()
     holds: tuple[tuple[str, int], ...] = ()
     call: str = ""
+    creates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,10 +70,10 @@ def _cost(observation: Observation) -> str:
     cost = observation.cost
     pause = cost.target_pause_ms_max
     paused = f"paused for {quantity(pause, 'ms')} at most" if pause else "never paused"
-    return (
-        f"target {paused}, lost {quantity(cost.target_cpu_percent, '%')} of a core; "
-        f"kdiag used {quantity(cost.own_cpu_percent, '%')} of a core"
+    inside = (
+        f", our code in it used {quantity(cost.target_cpu_percent, '%')} of a core" if cost.target_cpu_percent else ""
     )
+    return f"target {paused}{inside}; kdiag used {quantity(cost.own_cpu_percent, '%')} of a core"
 
 
 def _vital(name: str, value: float) -> str:

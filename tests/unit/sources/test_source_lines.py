@@ -106,3 +106,21 @@ def test_files_are_read_below_the_targets_root(tmp_path: Path) -> None:
     known = SourceReader(str(tmp_path)).facts(places)
     assert set(known) == {("/srv/a.py", 1), ("/srv/latin.py", 2)}
     assert known["/srv/latin.py", 2].text == "name = 'ä'"
+
+
+@pytest.mark.parametrize(
+    ("line", "creates"),
+    [
+        ("rows.append([order, []])", True),
+        ("return {name: 1 for name in names}", True),
+        ("order = shop.Order(number)", True),
+        ("copy = list(rows)", True),
+        ("return sum(range(effort))", False),
+        ("total += price", False),
+        ("node = find(name)", False),
+    ],
+)
+def test_whether_a_line_creates_containers(line: str, creates: bool) -> None:
+    facts = SourceFile(f"def f():\n    {line}\n").facts(2)
+    assert facts is not None
+    assert facts.creates == creates

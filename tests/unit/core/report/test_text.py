@@ -79,7 +79,8 @@ What was looked at
   time     10.0 s from 2026-03-01T03:10:00+00:00
   access   stacks (threads and their frames, from outside)
   samples  50 stacks (5/s), 20 process, 9,800 collector (980/s), 2 missed
-  cost     target never paused, lost 0.4 % of a core; kdiag used 3.1 % of a core
+  cost     target never paused, our code in it used 0.4 % of a core; kdiag used
+           3.1 % of a core
   vitals   process.cpu 99.5 %, process.threads 4
 """
     )
@@ -154,8 +155,8 @@ What was looked at
   time            10.0 s from 2026-03-01T03:10:00+00:00
   access          stacks (threads and their frames, from outside)
   samples         50 stacks (5/s), 20 process, 9,800 collector (980/s), 2 missed
-  cost            target never paused, lost 0.4 % of a core; kdiag used 3.1 % of
-                  a core
+  cost            target never paused, our code in it used 0.4 % of a core;
+                  kdiag used 3.1 % of a core
   looked for      gc-pressure, pool-exhaustion, deadlock, lock-contention,
                   event-loop-blocked, gil-contention, cpu-hot-loop, memory-leak,
                   fd-leak, thread-leak, zombie-children
@@ -224,7 +225,7 @@ def test_all_children_healthy() -> None:
 
 def test_a_pause_of_the_target_is_admitted() -> None:
     seen = replace(samples.OBSERVATION, cost=Cost(12.4, 1.0, 2.0))
-    assert "target paused for 12.4 ms at most, lost 1 % of a core" in read(replace(samples.healthy(), observation=seen))
+    assert "target paused for 12.4 ms at most, our code in it used 1 % of a core" in read(replace(samples.healthy(), observation=seen))
 
 
 def test_a_long_path_stays_whole_on_a_line_of_its_own() -> None:
