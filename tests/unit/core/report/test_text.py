@@ -225,7 +225,8 @@ def test_all_children_healthy() -> None:
 
 def test_a_pause_of_the_target_is_admitted() -> None:
     seen = replace(samples.OBSERVATION, cost=Cost(12.4, 1.0, 2.0))
-    assert "target paused for 12.4 ms at most, our code in it used 1 % of a core" in read(replace(samples.healthy(), observation=seen))
+    said = read(replace(samples.healthy(), observation=seen))
+    assert "target paused for 12.4 ms at most, our code in it used 1 %" in said
 
 
 def test_a_long_path_stays_whole_on_a_line_of_its_own() -> None:
