@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,11 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from tests.support.kdiag import command, kdiag
-from tests.support.targets import start_target
+from tests.support.targets import Target, start_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_a_sick_process_is_found_by_name_and_by_port() -> None:
@@ -39,7 +44,9 @@ def test_full_uses_the_whole_window() -> None:
     assert report["observation"]["duration_s"] >= 12
 
 
-def test_ctrl_c_reports_what_was_seen() -> None:
+@contextlib.contextmanager
+def observing_a_deadlock() -> Iterator[tuple[Target, subprocess.Popen[str]]]:
+    """A deadlocked target and a long diagnosis of it that has seen five seconds."""
     with (
         start_target("deadlock_two_locks") as target,
         subprocess.Popen(
@@ -47,8 +54,14 @@ def test_ctrl_c_reports_what_was_seen() -> None:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as run,
     ):  # fmt: skip
-        _observed(run)
+        assert run.stderr is not None
+        assert "Observing process" in run.stderr.readline()
         time.sleep(5)
+        yield target, run
+
+
+def test_ctrl_c_reports_what_was_seen() -> None:
+    with observing_a_deadlock() as (_, run):
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=30)
     assert run.returncode == 130, err
@@ -57,15 +70,7 @@ def test_ctrl_c_reports_what_was_seen() -> None:
 
 
 def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
-    with (
-        start_target("deadlock_two_locks") as target,
-        subprocess.Popen(
-            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json"),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as run,
-    ):  # fmt: skip
-        _observed(run)
-        time.sleep(5)
+    with observing_a_deadlock() as (target, run):
         os.kill(target.pid, signal.SIGKILL)
         target.process.wait()
         out, err = run.communicate(timeout=30)
@@ -73,12 +78,6 @@ def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
     assert report["verdict"] == "deadlock", err
     assert "target-ended" in {limitation["reference"] for limitation in report["observation"]["limitations"]}
     assert run.returncode == 1
-
-
-def _observed(run: subprocess.Popen[str]) -> None:
-    """Wait until the observation has begun: kdiag says so on standard error."""
-    assert run.stderr is not None
-    assert "Observing process" in run.stderr.readline()
 
 
 def test_the_report_goes_to_a_file_and_the_output_stays_empty(tmp_path: Path) -> None:
