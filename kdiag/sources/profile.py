@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kdiag.machinery.context import Context
 
 _FASTEST_HZ = 20
-_SLOWEST_HZ = 1
+_SLOWEST_HZ = 2
 _READS_PER_S = 2000  # threads × Hz that keep py-spy under a tenth of a core; measured in benchmarks/
 
 
