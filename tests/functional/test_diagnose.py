@@ -136,3 +136,11 @@ def test_a_target_that_ends_and_is_not_reaped_has_ended_too() -> None:
     assert run.returncode == 4, err
     assert report["verdict"] == "inconclusive"
     assert "target-ended" in {limitation["reference"] for limitation in report["observation"]["limitations"]}
+
+
+def test_two_thousand_threads_are_diagnosed_like_two() -> None:
+    with start_target("idle_threads", "2000", "busy") as target:
+        ran = kdiag("diagnose", target.pid, "--format", "json", "--fail-on", "never")
+    assert ran.code == 0, ran.out
+    assert ran.json["verdict"] in {"healthy", "cpu-hot-loop"}
+    assert not ran.json["undecided"]
