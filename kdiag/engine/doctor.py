@@ -42,6 +42,7 @@ def checkup(pid: int | None) -> Iterator[Check]:
     yield _py_spy()
     yield _library("pystack")
     yield _ptrace()
+    yield _container()
     if pid is not None:
         yield from _process(pid)
 
@@ -92,6 +93,20 @@ def _ptrace() -> Check:
         return Check("ptrace", "ok", "processes of your own user can be looked into")
     fix = f"echo 0 | sudo tee {YAMA}  (or: sudo kdiag diagnose PID)"
     return Check("ptrace", "limited", f"kernel.yama.ptrace_scope is {scope}", fix)
+
+
+def _container() -> Check:
+    permissions = read_permissions(os.getpid())
+    if not permissions.container:
+        return Check("container", "ok", "kdiag runs in no container: it sees the processes of all of them")
+    if permissions.may_ptrace:
+        return Check(
+            "container", "ok", "kdiag runs in a container with CAP_SYS_PTRACE: it sees this container's processes"
+        )
+    return Check(
+        "container", "limited", "kdiag runs in a container without CAP_SYS_PTRACE: it sees its own user's processes at best",
+        "docker run --cap-add SYS_PTRACE …, or run kdiag on the host against the container's process",
+    )  # fmt: skip
 
 
 def _process(pid: int) -> Iterator[Check]:

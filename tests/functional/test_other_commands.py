@@ -74,6 +74,7 @@ def test_doctor_finds_this_machine_fit() -> None:
     assert checks["py-spy"]["status"] == "ok"
     assert checks[f"process {target.pid}"]["status"] == "ok"
     assert checks["stacks"]["status"] == "ok"
+    assert "container" in checks
     assert ran.code == 0
 
 
