@@ -104,7 +104,7 @@ def _container() -> Check:
             "container", "ok", "kdiag runs in a container with CAP_SYS_PTRACE: it sees this container's processes"
         )
     return Check(
-        "container", "limited", "kdiag runs in a container without CAP_SYS_PTRACE: it sees its own user's processes at best",
+        "container", "limited", "kdiag runs in a container without CAP_SYS_PTRACE: its own user only, at best",
         "docker run --cap-add SYS_PTRACE …, or run kdiag on the host against the container's process",
     )  # fmt: skip
 
