@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _STACKS_BASE_S, _STACKS_DUTY = 0.2, 0.10
 _PROCESS_BASE_S, _PROCESS_DUTY = 0.5, 0.03
 _COLLECTOR_EVERY_S = 0.3
-_PROFILE_CHUNK_S = 2.0
+_PROFILE_CHUNK_S = 2.0  # with many threads two chunks a window, since starting py-spy is dear then
+_PROFILE_REST_S = 0.6  # of the window is left for py-spy's start and end
 _MANY_THREADS = 300  # from here on a look is dear for the target, not only slow on a busy machine
 _FEWEST_LOOKS = 12  # a window has as many, enough for every detector,
 _FEWEST_DEAR_LOOKS = 2  # or with many threads so many; the kernel's view fills the time in between
@@ -87,7 +88,8 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         collector.under_way if collector else None,
     )  # fmt: skip
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
-    profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, _PROFILE_CHUNK_S, clock)
+    chunk_s = _PROFILE_CHUNK_S if threads <= _MANY_THREADS else max(_PROFILE_CHUNK_S, window_s / 2 - _PROFILE_REST_S)
+    profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, chunk_s, clock)
     loops.append(loop("profile", profile.sample, lambda: 0.0))
     closers = [memory.close] if collector is None else [memory.close, collector.close]
     return Observers(tuple(loops), limitations, tuple(closers))
