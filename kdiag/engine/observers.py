@@ -5,7 +5,6 @@ It is separate from the session so that the budgets stand in one place.
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from kdiag.sources.pace import Pace
 from kdiag.sources.process import ProcessSource
 from kdiag.sources.profile import ProfileSource
 from kdiag.sources.stacks import StackSource
+from kdiag.sources.thread_states import count_threads
 
 if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
@@ -65,7 +65,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         clock: of the session.
         rng: jitters the periods.
     """
-    threads = _threads(facts.pid)
+    threads = count_threads(facts.pid)
     fewest = _FEWEST_LOOKS if threads <= _MANY_THREADS else _FEWEST_DEAR_LOOKS
     longest_s = max(window_s / fewest, _STACKS_BASE_S)
 
@@ -102,10 +102,3 @@ def _collector(pid: int, clock: Clock) -> tuple[CollectorSource | None, tuple[Li
     except KdiagError as error:
         return None, (Limitation(error.reference, error.message, error.hint),)
     return source, (source.limitation,) if source.limitation else ()
-
-
-def _threads(pid: int) -> int:
-    try:
-        return len(os.listdir(f"/proc/{pid}/task"))
-    except OSError:  # it ended; the sources will say so
-        return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import Context, background, from_signal
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.pyspy import parse_profile
+from kdiag.sources.thread_states import count_threads
 from kdiag.sources.tools import SourceError, run_py_spy
 
 if TYPE_CHECKING:
@@ -121,8 +121,4 @@ def profiling(pid: int, options: ProfileOptions) -> Profiling:
 
 
 def _rate_hz(pid: int) -> int:
-    try:
-        threads = len(os.listdir(f"/proc/{pid}/task"))
-    except OSError:  # it ended; py-spy will say so
-        threads = 1
-    return max(_SLOWEST_HZ, min(FASTEST_HZ, _STACKS_PER_S // threads))
+    return max(_SLOWEST_HZ, min(FASTEST_HZ, _STACKS_PER_S // count_threads(pid)))

@@ -64,6 +64,14 @@ def classify(syscall: str, interpreter: Sequence[tuple[int, int]], machine: str 
     return ThreadState(Wait.IO)
 
 
+def count_threads(pid: int) -> int:
+    """How many threads a process has; 1 when it is gone, which its sources will say."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 1
+
+
 def read_states(
     pid: int, interpreter: Sequence[tuple[int, int]], before: Mapping[int, ThreadState] = MappingProxyType({})
 ) -> dict[int, ThreadState]:
