@@ -1,0 +1,12 @@
+"""What runs inside the target: it is sent there as source text, looks, answers over a socket, and leaves.
+
+- Standard library and `machinery` only, relative imports only, language floor Python 3.9: it is loaded under a private
+  package name into whatever interpreter the target has.
+- Nothing of it ever raises into the target, prints, or logs through the target's handlers.
+- Nothing of it stays: after a host said goodbye, or no host was heard of for the length of a lease, hooks, threads,
+  sockets, files and modules are gone. Standard library modules that it imported remain, for the target may use them
+  by now; so does one empty function for forks, since Python cannot take that back.
+- Everything is bounded: messages, buffers, hosts, and the share of the processor that it may use.
+
+The parts: `boot` (the text that is run first), `loading`, `door`, `wire`, `server`, `lifecycle`, `sensing`, `fork`.
+"""
