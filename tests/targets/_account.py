@@ -10,27 +10,16 @@ SIGUSR1 and comes as the JSON line `{"account-N": {...}}`, N counting from 0.
 
 from __future__ import annotations
 
-import atexit
-import builtins
-import collections
-import gc
-import hashlib
-import os
-import re
 import signal
-import sys
-import sysconfig
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.targets._ready import say
+from tests.targets._residue import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MODULUS = (1 << 61) - 1
-_STDLIB = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 
 
 class Ledger:
@@ -80,65 +69,4 @@ class Inquiry:
         """Answer what was asked since the last time; for a main thread that works, where its books agree."""
         while self._answered < self._asked:
             number, self._answered = self._answered, self._answered + 1
-            say(**{f"account-{number}": {**self._account(), "residue": residue()}})
-
-
-def residue() -> dict[str, object]:
-    """What a visitor might have left in this process."""
-    return {
-        "threads": sorted(thread.name for thread in threading.enumerate()),
-        "native_threads": len(os.listdir("/proc/self/task")),
-        "hooks": _hooks(),
-        "collector": [gc.isenabled(), gc.get_threshold(), gc.get_debug(), [_name(each) for each in gc.callbacks]],
-        "signals": [_name(signal.getsignal(each)) for each in sorted(signal.valid_signals())],
-        "blocked_signals": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
-        "modules": sorted(name for name in list(sys.modules) if not _of_standard_library(name)),
-        "import_system": [[_name(each) for each in sys.meta_path], list(sys.path), len(sys.path_hooks)],
-        "names": [sorted(vars(each)) for each in (sys, builtins, sys.modules["__main__"])],
-        "at_exit": atexit._ncallbacks(),
-        "switch_interval": sys.getswitchinterval(),
-        "environment": hashlib.sha256(repr(sorted(os.environ.items())).encode()).hexdigest(),
-        "folder": str(Path.cwd()),
-        "umask": _umask(),
-        "descriptors": _descriptors(),
-    }
-
-
-def _hooks() -> list[str]:
-    hooks = [sys.excepthook, sys.unraisablehook, sys.displayhook, sys.breakpointhook, threading.excepthook]
-    watchers = [sys.gettrace(), sys.getprofile(), sys.get_asyncgen_hooks(), sys.get_coroutine_origin_tracking_depth()]
-    hooks_of_threading = [getattr(threading, name, None) for name in ("_trace_hook", "_profile_hook")]
-    if sys.version_info >= (3, 12):
-        watchers += [sys.monitoring.get_tool(tool) for tool in range(6)]
-    return [_name(each) for each in (*hooks, *watchers, *hooks_of_threading)]
-
-
-def _name(value: object) -> str:
-    """Its repr, without an address that differs each time."""
-    return re.sub(" at 0x[0-9a-f]+", "", repr(value))
-
-
-def _of_standard_library(name: str) -> bool:
-    # What a visitor imported of the standard library stays imported: nobody may take that away again.
-    module = sys.modules.get(name)
-    file: str | None = getattr(module, "__file__", None)
-    spec = getattr(module, "__spec__", None)
-    if getattr(spec, "origin", None) in ("built-in", "frozen"):
-        return True
-    return file is not None and file.startswith(_STDLIB) and "site-packages" not in file
-
-
-def _descriptors() -> list[str]:
-    kinds: collections.Counter[str] = collections.Counter()
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            link = os.readlink(f"/proc/self/fd/{number}")
-        except OSError:
-            continue  # the one that lists them
-        kinds[re.sub(r"\[\d+\]|/proc/\d+/fd", "", link)] += 1
-    return sorted(f"{kind} × {count}" for kind, count in kinds.items())
-
-
-def _umask() -> str:
-    status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
-    return next((line for line in status.splitlines() if line.startswith("Umask")), "")
+            say(**{f"account-{number}": {**self._account(), "residue": snapshot()}})
