@@ -17,6 +17,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kdiag.attach.debug_offsets import UnknownOffsetsError, parse_debug_offsets
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -30,20 +31,12 @@ _RING_ITEM = struct.Struct("<16xqq32x")  # since 3.15: between times, candidates
 _RING_INDEX_SIZE = 8
 _POINTER = struct.Struct("<Q")
 
-DEBUG_OFFSETS_SINCE = (3, 13)
-DEBUG_OFFSETS_SIZE = 792  # what we read of them
-_COOKIE = b"xdebugpy"
-_VERSION_AT, _HEAD_AT, _NEXT_AT = 8, 40, 64
-_STATE_AT = {(3, 13): (80, 576), (3, 14): (88, 656), (3, 15): (88, 760)}  # of the state; of `collecting` in it
-_RING_SIZE_AT = {(3, 15): 776}
-
 _HEAD_OF_RUNTIME = {(3, 9): 32, (3, 10): 32, (3, 11): 40, (3, 12): 40}  # _PyRuntime.interpreters.head
 SEARCHED = 2048  # bytes of the interpreter's state in which the collector's is looked for, up to 3.12
 _GENERATION0_AFTER_LISTS = GENERATIONS * _GENERATION.size
 _COLLECTING_AFTER_LISTS = 176
 
 _PLAUSIBLE_COUNT = 1 << 48
-_PLAUSIBLE_OFFSET = 1 << 20
 
 
 class UnknownLayoutError(KdiagError):
@@ -107,24 +100,16 @@ def runtime_layout(version: tuple[int, ...], debug_offsets: Callable[[], bytes])
     minor = (version[0], version[1]) if len(version) > 1 else (0, 0)
     if minor in _HEAD_OF_RUNTIME:
         return RuntimeLayout(head=_HEAD_OF_RUNTIME[minor], next=0, collecting=None)
-    if minor not in _STATE_AT:
-        reason = f"Python {'.'.join(map(str, version)) or 'of an unknown version'}"
-        raise UnknownLayoutError(reason)
-    raw = debug_offsets()
-
-    def value(at: int) -> int:
-        return int(_POINTER.unpack_from(raw, at)[0])
-
-    if not raw.startswith(_COOKIE) or value(_VERSION_AT) >> 16 != minor[0] << 8 | minor[1]:
-        reason = "its debug offsets have another mark or version"
-        raise UnknownLayoutError(reason)
-    state_at, collecting_at = _STATE_AT[minor]
-    ring_size = value(_RING_SIZE_AT[minor]) if minor in _RING_SIZE_AT else 0
-    layout = RuntimeLayout(value(_HEAD_AT), value(_NEXT_AT), value(state_at) + value(collecting_at), ring_size)
-    if max(layout.head, layout.next, layout.collecting or 0, layout.ring_size) > _PLAUSIBLE_OFFSET:
-        reason = "its debug offsets are implausibly large"
-        raise UnknownLayoutError(reason)
-    return layout
+    try:
+        offsets = parse_debug_offsets(version, debug_offsets)
+    except UnknownOffsetsError as error:
+        raise UnknownLayoutError(str(error)) from error
+    return RuntimeLayout(
+        head=offsets.interpreters_head,
+        next=offsets.interpreter_next,
+        collecting=offsets.gc + offsets.gc_collecting,
+        ring_size=offsets.gc_statistics_size,
+    )
 
 
 def find_collecting(state: bytes, address: int) -> int:

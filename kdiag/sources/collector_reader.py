@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from kdiag.attach.debug_offsets import DEBUG_OFFSETS_SIZE
 from kdiag.attach.interpreter import find_interpreter
 from kdiag.attach.memory import TargetMemory, UnmappedError
 from kdiag.errors import KdiagError
 from kdiag.sources.collector_layout import (
     COLLECTING_SIZE,
-    DEBUG_OFFSETS_SIZE,
     GENERATIONS,
     SEARCHED,
     CollectorState,

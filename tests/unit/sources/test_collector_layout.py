@@ -38,7 +38,7 @@ def _debug_offsets(
     """The fields of `_Py_DebugOffsets` that are read, where that version has them."""
     major, minor, micro = version
     gc, collecting, rings = RECORDED[version]
-    raw = bytearray(792)
+    raw = bytearray(888)
     raw[:8] = cookie
     fields = {8: major << 24 | minor << 16 | micro << 8 | 0xF0, 40: HEADS[version], 64: 7264}
     fields |= {13: {80: gc, 576: collecting}, 14: {88: gc, 656: collecting}, 15: {88: gc, 760: collecting, 776: rings}}[
