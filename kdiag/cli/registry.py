@@ -26,6 +26,7 @@ COMMANDS = {
     "ps": Entry("List the Python processes of this machine.", "ps"),
     "stacks": Entry("Show what every thread is doing, alike stacks grouped.", "stacks"),
     "profile": Entry("Record where a process spends its time.", "profile"),
+    "run": Entry("Start a Python service so that kdiag can look inside it later.", "run"),
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),
     "doctor": Entry("Say what this machine lets kdiag see, and how to get more.", "doctor"),
     "demo": Entry("Start a small sick service and watch kdiag diagnose it.", "demo"),
