@@ -18,6 +18,7 @@ MAX_REQUEST_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 MAX_REQUEST_BRACKETS = 256  # the parser recurses on them, and a thread of the target may have a very small stack
+MAX_ID = 2**53
 HEADER_BYTES = 4
 
 Message = dict[str, Any]
@@ -137,7 +138,7 @@ def decode_request(body: bytes) -> Request:
         raise WireError("too many brackets")
     message = decode(body)
     number, method, params = message.get("id"), message.get("method"), message.get("params", {})
-    if not (type(number) is int and isinstance(method, str) and isinstance(params, dict)):
+    if not (type(number) is int and 0 <= number <= MAX_ID and isinstance(method, str) and isinstance(params, dict)):
         raise WireError("not a request: it needs an id, a method and params")
     return Request(number, method, params)
 

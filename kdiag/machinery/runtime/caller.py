@@ -6,14 +6,13 @@ another place than the one that writes the log.
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from types import FrameType
 
-logger = logging.getLogger(__name__.rpartition(".")[0])
+LOGGER = __name__.rpartition(".")[0]
 
 
 class Caller(NamedTuple):
@@ -45,6 +44,9 @@ def get_caller() -> Caller:
 
 def log_at(where: Caller, message: str) -> None:
     """Log `message` as an error of the place `where`."""
+    import logging  # noqa: PLC0415 - who never crashes neither pays for it nor leaves a logger in a process
+
+    logger = logging.getLogger(LOGGER)
     if logger.isEnabledFor(logging.ERROR):
         record = logger.makeRecord(
             logger.name, logging.ERROR, where.file, where.line, message, (), None, func=where.function

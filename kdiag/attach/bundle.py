@@ -1,0 +1,132 @@
+"""What is sent into a target: the text that is run first, and the bundle of sources that it then asks for.
+
+It is separate from the channel because it only reads files: nothing here is about a process.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import importlib.util
+import itertools
+import marshal
+import string
+from pathlib import Path
+
+from kdiag import __version__
+from kdiag.probe import wire
+
+PACKAGE = Path(wire.__file__).parents[1]
+PARENTS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where a door may be; it is a folder of mode 0700
+WAIT_FOR_HOST_S = 10.0
+LEASE_S = 10.0
+MARSHAL_VERSION = 2  # every Python 3 reads it
+LOADER = "probe.loading"
+VENDORED = ("objgraph",)  # travel along, for sensors that want them
+
+
+def boot_text(parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_S) -> bytes:
+    """The text to run in the target's `__main__`: it leaves no name there, raises nothing and prints nothing.
+
+    Args:
+        parents: folders, as the target sees them, of which the first usable one gets the door.
+        wait_s: how long the target waits for a host before it removes all again.
+    """
+    source = f"{_stage_0()}\nstart({parents!r},{wait_s!r})"
+    # `exec` and even `print` may be other things in a service's __main__; what is not is swallowed with the rest.
+    return f"try:__import__('builtins').exec({source!r},{{}})\nexcept:pass\n".encode("ascii")
+
+
+def bundle(lease_s: float = LEASE_S) -> bytes:
+    """What the door's first guest sends: (loader, {module: source}, options), with its length before it."""
+    sources = _sources()
+    options = {"kdiag": __version__, "lease_s": lease_s}
+    return wire.frame(marshal.dumps((sources[LOADER], sources, options), MARSHAL_VERSION), wire.MAX_BUNDLE_BYTES)
+
+
+@functools.cache
+def _sources() -> dict[str, bytes]:
+    """The source of every module that travels, by its name below the package; a package's name ends in a dot."""
+    found = {}
+    for part in ("probe", "machinery"):
+        for path in sorted((PACKAGE / part).rglob("*.py")):
+            found[_name(path.relative_to(PACKAGE))] = path.read_bytes()
+    for name in VENDORED:
+        spec = importlib.util.find_spec(name)
+        if spec and spec.origin and spec.origin.endswith(".py"):
+            found[f"vendor.{name}"] = Path(spec.origin).read_bytes()
+    found["vendor."] = b""
+    return found
+
+
+def _name(path: Path) -> str:
+    name = ".".join(path.with_suffix("").parts)
+    return name.removesuffix("__init__")
+
+
+@functools.cache
+def _stage_0() -> str:
+    """The source of `probe.boot`, as short as it gets: it has to fit into what padding a program has."""
+    tree = ast.parse((PACKAGE / "probe" / "boot.py").read_bytes())
+    tree.body = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
+    tree = _Bare().visit(tree)
+    tree = _ShortNames(tree).visit(tree)
+    lines = ast.unparse(tree).splitlines()
+    return "\n".join(" " * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in lines if line.strip())
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out docstrings and annotations."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        if ast.get_docstring(node) is not None:
+            del node.body[0]
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        assert node.value is not None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        if ast.get_docstring(node) is not None:
+            del node.body[0]
+        self.generic_visit(node)
+        return node
+
+
+class _ShortNames(ast.NodeTransformer):
+    """Gives every name that the text makes itself a letter; `start`, attributes and built-in names stay."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        made = dict.fromkeys(
+            itertools.chain(
+                (node.id for node in ast.walk(tree) if isinstance(node, ast.Name)),
+                (node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)),
+            )
+        )
+        own = [name for name in made if not hasattr(builtins, name) and name != "start"]
+        self._short = dict(zip(own, string.ascii_letters, strict=False))
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self._short.get(node.id, node.id)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.arg = self._short[node.arg]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.name = self._short.get(node.name, node.name)
+        return node
+
+    def visit_alias(self, node: ast.alias) -> ast.AST:
+        node.asname = self._short[node.name]
+        return node

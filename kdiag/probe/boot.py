@@ -1,0 +1,88 @@
+"""Stage 0: the text that is run in the target first. It opens a door, lets one host in, and runs what that host sends.
+
+It is separate because it travels differently: as one short text without comments and with short names (see
+`kdiag.attach.bundle`), run on a thread of its own while the service is under load. So it imports only what every
+interpreter holds already, and numbers stand for constants: 1 is AF_UNIX and SOL_SOCKET, 17 SO_PEERCRED, 0 SIG_BLOCK.
+
+- Whatever goes wrong, all is removed again and nothing is said.
+- A door is a folder that only its owner may enter, with a socket in it. It is made under another name and renamed once
+  the socket listens, so that it is never seen half made. Renaming does not replace a folder that holds a door.
+- Uid 65534 is the root of a user namespace above, who has no number here; `nobody` cannot enter the folder.
+"""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import _thread
+import marshal
+import os
+from typing import Any
+
+
+def start(parents: tuple[str, ...], wait_s: float) -> None:
+    """Go on in a thread of our own, so that the one that runs this is free at once."""
+    _thread.start_new_thread(serve, (parents, wait_s, _thread.get_native_id()))
+
+
+def serve(parents: tuple[str, ...], wait_s: float, boot_thread: int) -> None:
+    """Wait for a host, take its bundle, and hand everything over to what is in it."""
+    to_close: list[Any] = []
+    folder: Any = None
+    try:
+        _signal.pthread_sigmask(0, _signal.valid_signals())
+        folder, listener = open_door(parents)
+        to_close = [listener]
+        listener.settimeout(wait_s)
+        peer: Any = _socket.socket(fileno=listener._accept()[0])
+        to_close.append(peer)
+        peer.settimeout(wait_s)
+        if int.from_bytes(peer.getsockopt(1, 17, 12)[4:8], "little") not in {os.geteuid(), 0, 65534}:
+            raise OSError
+        peer.send(b"B")
+        size = int.from_bytes(peer.recv(4), "big")
+        data = b""
+        while len(data) < size < 1 << 22:
+            data += peer.recv(65536) or None  # at the end of the stream: adding None raises
+        bundle = marshal.loads(data)
+        space: dict[str, Any] = {}
+        exec(bundle[0], space)
+        space["load"](bundle, folder, listener, peer, boot_thread)
+    except:
+        for each in to_close:
+            each.close()
+        if folder:
+            close_door(folder)
+
+
+def open_door(parents: tuple[str, ...]) -> Any:
+    """Open a door below the first of `parents` where that can be, and return it: (folder, listening socket)."""
+    for parent in parents:
+        folder = f"{parent}/.kdiag-{os.geteuid()}-{os.getpid()}"
+        made = f"{folder}-{_thread.get_native_id()}"
+        door = made + "/door"
+        listener = _socket.socket(1)
+        try:
+            os.mkdir(made, 448)
+            os.chmod(made, 448)  # 0700, and 0600 below, whatever the service's umask is
+            listener.bind(door)
+            os.chmod(door, 384)
+            listener.listen(8)
+            os.rename(made, folder)
+            return folder, listener
+        except OSError:
+            listener.close()
+            close_door(made)
+    return None
+
+
+def close_door(folder: str) -> None:
+    """Remove a door, as much of it as there is."""
+    try:
+        os.unlink(folder + "/door")
+    except OSError:
+        pass
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass

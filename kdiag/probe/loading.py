@@ -1,0 +1,132 @@
+"""Loads the probe's modules from memory, under a package name of our own, and takes them out again.
+
+It is separate because it is the first thing in the bundle: stage 0 runs its source as it is, outside of any package.
+Modules are compiled when they are first imported, so that the service never waits for more than one small one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+ModuleSpec = type(sys.__spec__)  # without importing importlib, which a service may never have done
+Bundle = tuple  # (loader, {module: source}, options)
+
+
+class Loaded:
+    """A finder and loader that answers for one private package only; the last in line, so it delays nobody."""
+
+    def __init__(self, sources: dict[str, bytes], options: dict[str, Any]) -> None:
+        self.package = f"_kdiag_{os.urandom(4).hex()}"
+        self._sources = sources
+        self.options = options
+
+    def load(self) -> None:
+        """Make the package importable."""
+        package = type(sys)(self.package, "The probe of kdiag, while it is here.")
+        package.__path__ = []
+        package.__loader__ = self  # type: ignore[assignment]
+        package.__version__ = self.options["kdiag"]  # type: ignore[attr-defined]
+        package.__spec__ = ModuleSpec(self.package, self, is_package=True)  # type: ignore[arg-type]
+        sys.modules[self.package] = package
+        sys.meta_path.append(self)  # type: ignore[arg-type]
+
+    def unload(self) -> None:
+        """Take the finder and all modules out; what still runs in them runs on, and then they are garbage."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)  # type: ignore[arg-type]
+        for name in [name for name in sys.modules if name.partition(".")[0] == self.package]:
+            sys.modules.pop(name, None)
+        linecache = sys.modules.get("linecache")
+        for file in [file for file in getattr(linecache, "cache", ()) if file.startswith("<kdiag>/")]:
+            linecache.cache.pop(file, None)  # type: ignore[union-attr]
+
+    def import_module(self, name: str) -> Any:
+        """Import a module by its name below the package."""
+        __import__(f"{self.package}.{name}")
+        return sys.modules[f"{self.package}.{name}"]
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:  # noqa: ARG002 - the protocol
+        """Answer Python's question for a module."""
+        package, _, inner = name.partition(".")
+        if package != self.package:
+            return None
+        is_package = inner + "." in self._sources
+        if not is_package and inner not in self._sources:
+            return None
+        spec = ModuleSpec(name, self, origin=self._file(inner, is_package), is_package=is_package)  # type: ignore[arg-type]
+        spec.has_location = True
+        return spec
+
+    def create_module(self, spec: object) -> None:  # noqa: ARG002 - the protocol
+        """Let Python make the module object."""
+
+    def exec_module(self, module: Any) -> None:
+        """Run a module's source in it."""
+        spec = module.__spec__
+        exec(compile(self._source(spec.name), spec.origin, "exec", dont_inherit=True), module.__dict__)
+
+    def get_source(self, name: str) -> str:
+        """Return a module's source: what shows the stacks of our threads asks for it."""
+        return self._source(name).decode()
+
+    def _source(self, name: str) -> bytes:
+        inner = name.partition(".")[2]
+        return self._sources[inner + "." if inner + "." in self._sources else inner]
+
+    @staticmethod
+    def _file(inner: str, is_package: bool) -> str:
+        return f"<kdiag>/{inner.replace('.', '/')}{'/__init__' if is_package else ''}.py"
+
+
+def load(bundle: Any, folder: str, listener: Any, peer: Any, boot_thread: int) -> None:
+    """Load the bundle and let its server take over the door and the first host; stage 0 calls this."""
+    loaded = Loaded(bundle[1], bundle[2])
+    import_threading()
+    loaded.load()
+    try:
+        loaded.import_module("probe.lifecycle").take_over(loaded, folder, listener, peer, boot_thread)
+    except BaseException:
+        loaded.unload()
+        raise
+
+
+def import_threading() -> None:
+    """Import `threading` so that it knows the main thread, whoever imports it first.
+
+    Up to 3.12 it takes the thread that imports it first for the main thread, and when the interpreter ends it asserts
+    on a lock that went with that thread. From 3.13 on it asks the interpreter.
+    """
+    import threading  # noqa: PLC0415 - most services have; where not, it is our doing and must be put right
+    from _thread import allocate_lock, get_ident  # noqa: PLC0415
+
+    main: Any = threading._main_thread  # type: ignore[attr-defined]
+    if main._ident != get_ident() or sys.version_info >= (3, 13):
+        return
+    lock = allocate_lock()
+    lock.acquire()
+    with threading._active_limbo_lock:  # type: ignore[attr-defined]
+        threading._active.pop(main._ident, None)  # type: ignore[attr-defined]
+        main._ident, main._native_id = oldest_thread(), os.getpid()
+        threading._active[main._ident] = main  # type: ignore[attr-defined]
+    with threading._shutdown_locks_lock:  # type: ignore[attr-defined]
+        threading._shutdown_locks.discard(main._tstate_lock)  # type: ignore[attr-defined]
+        threading._shutdown_locks.add(lock)  # type: ignore[attr-defined]
+    main._tstate_lock = lock  # held until the interpreter ends: then `threading` lets it go
+
+
+def oldest_thread() -> int:
+    """The identifier of the thread that the interpreter knows longest: the main thread.
+
+    The collector is off meanwhile: on 3.11 a collection within that call can deadlock the process (cpython #106883).
+    """
+    import gc  # noqa: PLC0415
+
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return list(sys._current_frames())[-1]  # the interpreter lists its newest thread first
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,116 @@
+"""What a host can ask a probe for.
+
+It is separate from `lifecycle` so that what comes over the wire is checked in one place, before anything is done.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from . import wire
+from .server import Host, Refusal
+
+if TYPE_CHECKING:
+    from .lifecycle import Probe
+
+
+def answer(probe: Probe, host: Host, request: wire.Request) -> wire.Message:
+    """Do what a host asks for.
+
+    Raises:
+        Refusal: it cannot be had.
+    """
+    method = _METHODS.get(request.method)
+    if method is None:
+        raise Refusal("unknown-method", f"there is no method {request.method[:40]!r}")
+    return method(probe, host, request.params)
+
+
+def _hello(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    if params.get("version") != wire.VERSION:
+        raise Refusal("wrong-version", f"this probe speaks version {wire.VERSION}")
+    return {
+        "version": wire.VERSION,
+        "kdiag": probe.options["kdiag"],
+        "pid": probe.pid,
+        "python": list(sys.version_info[:3]),
+        "build": _build(),
+        "preloaded": probe.loaded is None,
+        "sensors": probe.sensing.names,
+        "boot_thread": probe.boot_thread,
+        "hosts": len(probe.server.hosts),
+        "crashes": probe.crashes.count,
+    }
+
+
+def _heartbeat(_probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
+    return {}  # any request renews the lease
+
+
+def _start(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    names = params.get("sensors")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refusal("bad-request", "start needs a list of sensors")
+    for name in names:
+        if name not in probe.sensing.known:
+            raise Refusal("unknown-sensor", f"there is no sensor {name[:40]!r}")
+    probe.sensing.start(names)
+    return {"sensors": probe.sensing.names}
+
+
+def _read(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    wanted = params.get("sensors")
+    if not isinstance(wanted, dict) or not all(type(since) is int for since in wanted.values()):
+        raise Refusal("bad-request", "read needs sensors, and for each the number to begin after")
+    for name in wanted:
+        if name not in probe.sensing.names:
+            raise Refusal("sensor-not-started", f"no sensor {name[:40]!r} runs")
+    return {name: probe.sensing.data(name, since) for name, since in wanted.items()}
+
+
+def _cost(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
+    return {
+        **probe.cost.report(probe.sensing.hook_s),
+        "stretch": probe.sensing.stretch,
+        "dropped": probe.sensing.dropped,
+        "buffered": probe.sensing.buffered,
+        "crashes": probe.crashes.count,
+        "last_crash": probe.crashes.last,
+    }
+
+
+def _bye(probe: Probe, host: Host, _params: wire.Message) -> wire.Message:
+    probe.leaving = len(probe.server.hosts) == 1
+    host.leaving = not probe.leaving  # the last one's connection ends when all is gone
+    return {}
+
+
+def _leave(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
+    probe.leaving = True
+    return {"stays": probe.loaded is None}
+
+
+def _children(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    if not isinstance(params.get("follow"), bool):
+        raise Refusal("bad-request", "children needs follow, true or false")
+    probe.follow_children = params["follow"]
+    return {}
+
+
+_METHODS = {
+    "hello": _hello,
+    "heartbeat": _heartbeat,
+    "start": _start,
+    "read": _read,
+    "cost": _cost,
+    "bye": _bye,
+    "leave": _leave,
+    "children": _children,
+}
+
+
+def _build() -> str:
+    if hasattr(sys, "gettotalrefcount"):
+        return "debug"
+    return "free-threaded" if "t" in getattr(sys, "abiflags", "") else "release"

@@ -1,0 +1,185 @@
+"""The sensors that run, and the one loop that lets them look.
+
+It is separate from `lifecycle`, which says when they start and stop: here is how often they may look. The more the
+looks cost, the longer the pauses between them: together they stay below `BUDGET` of one processor.
+
+A sensor has a `name`, `start()`, `stop()`, which restores exactly what `start` changed and takes no lock, `tick()`,
+which looks, and `data(since)`. It may have `period_s` between its looks, `hook_s`, the seconds that hooks of its have
+used up in threads of the service, and `dropped` and `buffered`, how many entries its buffers have lost and hold.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .sensors import SENSORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .cost import Cost
+    from .crashes import Crashes
+
+THREAD_NAME = "kdiag-sensors"
+BUDGET = 0.008  # of one processor; what is promised is 0.01
+PERIOD_S = 0.1  # of a sensor that names none
+JITTER = 0.5
+SMOOTHING = 0.3  # the weight of the newest look in the mean cost of a look
+LONGEST_END_S = 2.0  # how long the loop's thread may take to end
+
+
+class Sensor(Protocol):
+    """What every sensor has."""
+
+    name: str
+
+    def start(self) -> None:
+        """Put hooks in."""
+
+    def stop(self) -> None:
+        """Restore exactly; takes no lock."""
+
+    def tick(self) -> None:
+        """Look."""
+
+    def data(self, since: int) -> dict[str, Any]:
+        """Return what was seen, of buffers what is newer than number `since`."""
+
+
+class Running:
+    """A sensor that has been started, and what its looks cost."""
+
+    def __init__(self, sensor: Sensor, due_at: float) -> None:
+        self.sensor = sensor
+        self.period_s = float(getattr(sensor, "period_s", PERIOD_S))
+        self.due_at = due_at
+        self.tick_s = 0.0  # mean, smoothed
+
+    def note(self, seconds: float) -> None:
+        """Take in the cost of one look."""
+        self.tick_s += SMOOTHING * (seconds - self.tick_s) if self.tick_s else seconds
+
+
+class Sensing:
+    """All sensors of a probe. Started and stopped by the server's thread, ticked by the loop's."""
+
+    def __init__(
+        self,
+        cost: Cost,
+        crashes: Crashes,
+        sensors: Mapping[str, Callable[[], Sensor]] = SENSORS,
+        now: Callable[[], float] = time.monotonic,
+        thread_time: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._cost = cost
+        self._crashes = crashes
+        self._sensors = sensors
+        self._now = now
+        self._thread_time = thread_time
+        self._running: dict[str, Running] = {}  # replaced, never changed: the loop's thread reads it meanwhile
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def known(self) -> list[str]:
+        """The names of all sensors that there are."""
+        return list(self._sensors)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of those that run."""
+        return list(self._running)
+
+    @property
+    def running(self) -> bool:
+        """Whether any runs."""
+        return bool(self._running)
+
+    @property
+    def stretch(self) -> float:
+        """How many times longer than asked for the pauses are."""
+        load = sum(each.tick_s / each.period_s for each in self._running.values())
+        return max(1.0, load / BUDGET)
+
+    @property
+    def hook_s(self) -> float:
+        """Seconds that the sensors' hooks have used up in threads of the service."""
+        return sum(float(getattr(each.sensor, "hook_s", 0.0)) for each in self._running.values())
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many entries each sensor's buffers have lost."""
+        return {name: int(getattr(each.sensor, "dropped", 0)) for name, each in self._running.items()}
+
+    @property
+    def buffered(self) -> dict[str, int]:
+        """How many entries each sensor's buffers hold."""
+        return {name: int(getattr(each.sensor, "buffered", 0)) for name, each in self._running.items()}
+
+    def start(self, names: list[str]) -> None:
+        """Start sensors; those that run go on. One that cannot start is not among `names` afterwards."""
+        for name in names:
+            if name not in self._running:
+                with self._crashes:
+                    sensor = self._sensors[name]()
+                    sensor.start()
+                    self._running = {**self._running, name: Running(sensor, self._now())}
+        if self._running and self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the loop and stop all sensors."""
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        if thread is not None:
+            thread.join(LONGEST_END_S)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Stop all sensors as if there had never been a loop: in a forked child there is none."""
+        running, self._running = self._running, {}
+        for each in running.values():
+            with self._crashes:
+                each.sensor.stop()
+
+    def data(self, name: str, since: int) -> dict[str, Any]:
+        """Return what a sensor has seen."""
+        return self._running[name].sensor.data(since)
+
+    def tick(self) -> None:
+        """Let those sensors look that are due."""
+        from ..machinery.wait.jitter import jitter  # noqa: PLC0415 - not before the first sensor
+
+        stretch = self.stretch
+        for each in self._running.values():
+            if each.due_at <= self._now():
+                before = self._thread_time()
+                with self._crashes:
+                    each.sensor.tick()
+                seconds = self._thread_time() - before
+                each.note(seconds)
+                self._cost.note_pause(seconds)
+                each.due_at = self._now() + jitter(each.period_s * stretch, JITTER)
+        self._cost.note_thread(THREAD_NAME)
+
+    def rest_s(self) -> float:
+        """Seconds until the next look is due."""
+        due_at = min((each.due_at for each in self._running.values()), default=self._now() + PERIOD_S)
+        return max(0.001, due_at - self._now())
+
+    def _run(self) -> None:
+        sys.settrace(None)
+        sys.setprofile(None)
+        with self._crashes:
+            from ..machinery.wait.loops import jitter_until  # noqa: PLC0415
+
+            jitter_until(self._look, self.rest_s, stop=self._stop)
+
+    def _look(self) -> None:
+        with self._crashes:  # none may reach the loop, which would log it
+            self.tick()
