@@ -49,7 +49,7 @@ class X86_64:  # noqa: N801 - its name
     # waitid, pselect6, ppoll, epoll_pwait, accept4, epoll_pwait2
     parking = frozenset({0, 7, 23, 35, 34, 43, 42, 45, 47, 61, 232, 230, 247, 270, 271, 281, 288, 441})
     futexes = frozenset({202, 449})
-    vectors = None
+    vectors: int | None = None
 
     def call(self, registers: bytes) -> Call | None:
         """The system call in which a stopped thread stands, interrupted and not yet given a result."""

@@ -1,0 +1,308 @@
+"""Starts a thread of our own in a process, by ptrace: the way in that also opens to a process that is stuck.
+
+One thread of the process is stopped for some hundred microseconds, is sent into a block of code that starts our
+thread, and finds back by itself (`machine`). So nothing waits for us, nothing can time out half-way, and we may be
+killed at any moment: before its registers are set nothing has happened, afterwards nobody needs us. A thread that is
+parked in a system call starts our thread at once. A main thread that is running is interrupted at an instruction
+where malloc may be half-way, so it only takes note that it is to start our thread (`Py_AddPendingCall`, made for
+signal handlers) and does so between two bytecodes.
+
+Our thread takes the GIL like any other and runs the boot text; no Python runs on a thread of the service.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from kdiag.attach import parking
+from kdiag.attach.machine import FUNCTIONS, PEND, SPAWN, Machine, fill, machine_of
+from kdiag.attach.maps import Mapping, mapped_files, read_maps
+from kdiag.attach.memory import POINTER_SIZE, TargetMemory
+from kdiag.attach.padding import find_room
+from kdiag.attach.ptrace import NotNowError, StoppedThread
+from kdiag.attach.symbols import open_image
+from kdiag.errors import KdiagError
+from kdiag.machinery.clock import REAL, Clock
+from kdiag.machinery.wait import Backoff, WaitTimeout, exponential_backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kdiag.attach.parking import Standing
+    from kdiag.attach.process import ProcessFacts
+
+Progress = Literal["borrowed", "started", "refused"]
+Result = TypeVar("Result")
+
+_STACK_NEEDED = 48 * 1024  # bytes: the vector registers (11 KiB at most), pthread_create, and a signal handler
+_LIBC = re.compile(r"(libc|libpthread|ld-musl)\b")
+_STATE_STEP = 4  # between the states of two entries: + 1 and + 2 are outcomes
+_RETRIES = Backoff(duration_s=0.01, factor=1.6, jitter=0.3, steps=12, cap_s=0.3)  # two seconds in all
+
+
+@dataclass
+class Entry:
+    """Our thread is started, or will be. What is left to do: see that it was, and wipe the block.
+
+    Attributes:
+        pid: the process.
+        tid: the thread that was borrowed.
+        pause_s: for how long that thread stood still.
+        way: what it was asked to do.
+    """
+
+    pid: int
+    tid: int
+    way: Literal["parked", "pending"]
+    pause_s: float
+    _machine: Machine
+    _blocks: tuple[tuple[int, int], ...]  # address, size
+    _stack_at: int
+    _state: int
+    wiped: bool = field(default=False, init=False)
+
+    def progress(self) -> Progress:
+        """How far the borrowed thread is; its stack is its own again when it is through.
+
+        Raises:
+            KdiagError: `target-ended`.
+        """
+        with TargetMemory(self.pid) as memory:
+            state = int.from_bytes(memory.read(self._stack_at, POINTER_SIZE), "little")
+        if state == self._state:
+            return "borrowed"
+        return "refused" if state == self._state + 2 else "started"
+
+    def wipe(self) -> bool:
+        """Make the padding zero again; only when our thread has ended. Returns whether it could be done.
+
+        The borrowed thread must be out of the block: that is looked at while it is stopped.
+        """
+        if not self.wiped and self.progress() != "borrowed":
+            self.wiped = _in_thread(self._wipe)
+        return self.wiped
+
+    def _wipe(self) -> bool:
+        for tid in dict.fromkeys((self.tid, self.pid)):
+            try:
+                with StoppedThread(tid) as thread:
+                    at = self._machine.program_counter(thread.registers())
+                    if any(start <= at < start + size for start, size in self._blocks):
+                        return False
+                    for start, size in self._blocks:
+                        thread.write(start, bytes(size))
+                    return True
+            except (NotNowError, OSError):
+                continue
+        return False
+
+
+def enter(facts: ProcessFacts, text: bytes, clock: Clock = REAL, rng: random.Random | None = None) -> Entry:
+    """Start a thread in a process that runs a text of Python in `__main__`, which must not raise.
+
+    Raises:
+        KdiagError: `could-not-get-in-safely` when no thread could be borrowed without a risk, `unsupported-processor`,
+            `no-room-for-code`, `another-debugger`, `permission-denied`, `target-ended`.
+    """
+    plan = _plan(facts, text)
+    rng = rng or random.Random()  # noqa: S311 - jitter
+    attempt = _Attempt(plan, clock, rng.randrange(1 << 40, 1 << 60) * _STATE_STEP)
+    try:
+        exponential_backoff(_RETRIES, attempt.make, clock=clock, rng=rng)
+    except WaitTimeout as error:
+        message = f"could not get into process {facts.pid} safely: {attempt.why}"
+        hint = f"kdiag diagnose --attach none {facts.pid}  (from outside), or start the service with: kdiag run -- …"
+        raise KdiagError("could-not-get-in-safely", message, cause=attempt.summary(), hint=hint) from error
+    assert attempt.entry is not None  # noqa: S101 - the loop ends with one
+    return attempt.entry
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is the same in all attempts on one process."""
+
+    pid: int
+    machine: Machine
+    interpreter: tuple[tuple[int, int], ...]
+    literals: dict[str, int]
+    code_at: int
+    text_at: int
+    text: bytes
+
+
+def _plan(facts: ProcessFacts, text: bytes) -> _Plan:
+    interpreter = facts.interpreter
+    if interpreter is None or interpreter.runtime is None:
+        message = f"process {facts.pid} cannot be entered: its interpreter was not found"
+        raise interpreter.problem if interpreter and interpreter.problem else KdiagError("not-python", message)
+    machine = machine_of(interpreter.machine)
+    _check_processor()
+    mappings = read_maps(facts.pid)
+    literals = _find_functions(facts.pid, interpreter.path, mappings)
+    ended = _padded(text + b"\0")
+    with TargetMemory(facts.pid) as memory:
+        room = find_room(memory, mappings, len(_padded(machine.code)), len(ended))
+    if room is None:
+        message = f"process {facts.pid} cannot be entered: none of its files has {len(ended)} bytes of padding"
+        raise KdiagError("no-room-for-code", message, hint="start the service with: kdiag run -- …")
+    return _Plan(facts.pid, machine, interpreter.writable, {**literals, "text": room[1]}, *room, ended)
+
+
+class _Attempt:
+    """Attempts on one process, one after the other, until a thread is borrowed.
+
+    Attributes:
+        why: what the last one failed for.
+    """
+
+    def __init__(self, plan: _Plan, clock: Clock, state: int) -> None:
+        self._plan, self._clock, self._state = plan, clock, state
+        self._tried: Counter[int] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self.why = "no thread is parked, and the main thread is not running"
+        self.entry: Entry | None = None
+
+    def make(self) -> bool:
+        """Try the best thread that there is now; True when it was borrowed."""
+        choice = self._choose()
+        if choice is None:
+            self._reasons[self.why] += 1
+            return False
+        standing, entry = choice
+        self._tried[standing.tid] += 1
+        try:
+            self.entry = _in_thread(lambda: self._borrow(standing, entry))
+        except NotNowError as error:
+            self.why = f"thread {standing.tid}: {error}"
+            self._reasons[str(error)] += 1
+            return False
+        return True
+
+    def summary(self) -> str:
+        """Why the attempts failed, with counts."""
+        return ", ".join(f"{reason} ({count}×)" for reason, count in self._reasons.most_common())
+
+    def _choose(self) -> tuple[Standing, int] | None:
+        plan = self._plan
+        standings = parking.read_standings(plan.pid)
+        at_once = self._fresh_first(parking.parked(standings, plan.machine))
+        if at_once:
+            return at_once[0], SPAWN
+        waiting = [
+            each
+            for each in parking.waiting_for_locks(standings, plan.machine)
+            if not parking.waits_inside(each, plan.interpreter)
+        ]
+        self._clock.sleep(parking.STILL_S if standings and standings[0].state != "R" else 0.0)
+        later = parking.read_standings(plan.pid)
+        still = self._fresh_first(parking.unmoved(waiting, later))
+        if still:
+            return still[0], SPAWN
+        if standings and later and self._runs_python(standings[0], later[0]):
+            return later[0], PEND
+        return None
+
+    def _runs_python(self, before: Standing, after: Standing) -> bool:
+        """Whether the main thread moves, or would if it had the GIL: it comes to its next bytecode soon."""
+        return after.state == "R" or after != before or parking.waits_inside(after, self._plan.interpreter)
+
+    def _fresh_first(self, standings: Sequence[Standing]) -> list[Standing]:
+        return sorted(standings, key=lambda each: self._tried[each.tid])
+
+    def _borrow(self, standing: Standing, entry: int) -> Entry:
+        plan, machine = self._plan, self._plan.machine
+        if standing.call and not _has_stack(read_maps(plan.pid), standing.call.stack_pointer):
+            raise NotNowError("its stack is too small")
+        with StoppedThread(standing.tid) as thread:
+            started = self._clock.now()
+            registers = thread.registers()
+            if entry == SPAWN and machine.call(registers) != standing.call:
+                raise NotNowError("it had moved on when it was stopped")
+            if entry == PEND and thread.in_restartable_sequence():
+                raise NotNowError("it stands in a sequence of instructions that must not be interrupted")
+            vectors = thread.registers(machine.vectors) if machine.vectors is not None else b""
+            borrowed = machine.borrow(registers, vectors, plan.code_at + entry, self._state)
+            resume = {"resume": borrowed.resume, "resume_interrupted": borrowed.resume_interrupted}
+            block = _padded(fill(machine.code, {**plan.literals, **resume}))
+            thread.write(plan.code_at, block)
+            thread.write(plan.text_at, plan.text)
+            thread.write(borrowed.stack_at, borrowed.stack)
+            thread.set_registers(borrowed.registers)
+        return Entry(
+            plan.pid, standing.tid, "parked" if entry == SPAWN else "pending", self._clock.now() - started, machine,
+            ((plan.code_at, len(block)), (plan.text_at, len(plan.text))), borrowed.stack_at, self._state,
+        )  # fmt: skip
+
+
+def _find_functions(pid: int, interpreter: str, mappings: Sequence[Mapping]) -> dict[str, int]:
+    """The address of every function that the block calls.
+
+    Raises:
+        KdiagError: `function-not-found`.
+    """
+    wanted = dict(FUNCTIONS)
+    found: dict[str, int] = {}
+    for file in mapped_files(mappings):
+        if file.path != interpreter and not _LIBC.match(file.name):
+            continue
+        try:
+            with open_image(pid, file) as image:
+                for name, symbol in list(wanted.items()):
+                    address = image.address(symbol)
+                    if address is not None:
+                        found[name] = address
+                        del wanted[name]
+        except KdiagError:
+            continue
+        if not wanted:
+            return found
+    message = f"process {pid} cannot be entered: {', '.join(wanted.values())} not found in its interpreter or libc"
+    raise KdiagError("function-not-found", message, hint="start the service with: kdiag run -- …")
+
+
+def _has_stack(mappings: Sequence[Mapping], address: int) -> bool:
+    """Whether enough of a stack is left below a stack pointer; the main thread's grows by itself."""
+    holding = next((each for each in mappings if each.start <= address < each.end), None)
+    return holding is not None and (holding.path == "[stack]" or address - holding.start >= _STACK_NEEDED)
+
+
+def _check_processor() -> None:
+    """The code saves the vector registers by an instruction that x86-64 has had since 2008.
+
+    Raises:
+        KdiagError: `unsupported-processor`.
+    """
+    cpuinfo = Path("/proc/cpuinfo").read_text(errors="replace")
+    flags = next((line.split() for line in cpuinfo.splitlines() if line.startswith("flags")), None)
+    if flags is not None and "xsave" not in flags:
+        message = "kdiag cannot enter processes on this processor: it has no xsave"
+        raise KdiagError("unsupported-processor", message, hint="start the service with: kdiag run -- …")
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 16)
+
+
+def _in_thread(function: Callable[[], Result]) -> Result:
+    """Run a function in a thread of its own: when that ends, the kernel lets go of all that it traces."""
+    outcome: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="kdiag-attach")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return outcome[0]
