@@ -1,0 +1,318 @@
+"""The door of a service that was started by `kdiag run` or called `kdiag.install()`, while nobody is inside.
+
+It is separate from the probe, which is loaded when a host comes: this part is in every process of the service from its
+start, so it costs next to nothing and is never in the way.
+
+- One sleeping thread. It opens the door a moment after the start: a process that ends, execs, closes all its
+  descriptors or changes its user within that moment never had one.
+- Before a fork the thread ends, after it starts anew on both sides: the service forks with no thread but its own, and
+  the child opens a door of its own.
+- A door that was taken away (descriptors closed, folder removed, user changed) is opened anew within `_CHECK_S`.
+- Nothing is printed or raised into the service, whatever goes wrong.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # it is built in
+import _thread
+import atexit
+import os
+import sys
+import time
+
+TYPE_CHECKING = False  # importing `typing` would take longer than all the rest
+if TYPE_CHECKING:
+    from typing import Any
+
+_THREAD = "kdiag-door"  # the kernel's name of it, as `top -H` shows it
+_VISITED_THREAD = "kdiag-probe"
+_PRIVATE = __name__.partition(".")[0]
+_OPENS_AFTER_S = 0.1
+_CHECK_S = 5.0
+_MOST_FOR_AN_END_S = 1.0  # a thread that sleeps ends within a millisecond; one that does not is not waited for
+_SO_PEERCRED = 17
+
+
+class _Door:
+    """An open door, as it was when it was opened."""
+
+    def __init__(self, folder: str, listener: Any) -> None:
+        self.folder = folder
+        self.listener = listener
+        self._uid = os.geteuid()
+        self._socket = _identity(os.fstat(listener.fileno()))
+        self._entry = _identity(os.lstat(folder + "/door"))
+
+    @property
+    def usable(self) -> bool:
+        """Whether a host that looks for us finds it."""
+        try:
+            there = _identity(os.lstat(self.folder + "/door")) == self._entry
+        except OSError:
+            return False
+        return there and self._descriptor_is_ours and self._uid == os.geteuid()
+
+    def let_go(self) -> None:
+        """Close the socket, unless its number is another's by now."""
+        if self._descriptor_is_ours:
+            self.listener.close()
+        else:
+            self.listener.detach()
+
+    @property
+    def _descriptor_is_ours(self) -> bool:
+        """Whether the number still stands for our socket: a daemon closes all that it finds, and opens others."""
+        try:
+            return _identity(os.fstat(self.listener.fileno())) == self._socket
+        except OSError:
+            return False
+
+
+class _Keeper:
+    """The thread in the door. A process has one at a time; a forked child gets a new one."""
+
+    def __init__(self) -> None:
+        self.occupied = False  # a host is inside: the thread is not to be ended
+        self._door: _Door | None = None  # the thread's; others change it only while no thread runs
+        self._host: Any = None  # one that came just as the thread was to end
+        self._ending = False
+        self._native_id = 0
+        self._end = _thread.allocate_lock()  # held until the thread is to end
+        self._ended = _thread.allocate_lock()  # held while the thread runs
+
+    def start(self) -> None:
+        """Start the thread, with all signals blocked in it from its first instruction on."""
+        self._ending = False
+        self._end.acquire(False)
+        self._ended.acquire(False)
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:  # no more threads, or a subinterpreter that allows none like ours
+            self._ended.release()
+        finally:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+    def end(self) -> bool:
+        """End the thread, and wait until the kernel knows of it no more; False while a host is inside."""
+        if self.occupied:
+            return False
+        self._ending = True
+        self._end.release()
+        self._knock()
+        if not self._ended.acquire(True, _MOST_FOR_AN_END_S):
+            return False
+        deadline = time.monotonic() + _MOST_FOR_AN_END_S
+        while os.path.exists(f"/proc/self/task/{self._native_id}") and time.monotonic() < deadline:  # noqa: PTH110
+            time.sleep(0.0001)
+        return True
+
+    def close(self) -> None:
+        """Take the door away; only while no thread runs."""
+        if self._door is not None:
+            from .boot import close_door  # noqa: PLC0415
+
+            close_door(self._door.folder)
+            self.forget()
+
+    def retire(self) -> None:
+        """Let nobody in any more; the thread ends with the host that is inside."""
+        self._ending = True
+        if self._door is not None:
+            from .boot import close_door  # noqa: PLC0415
+
+            close_door(self._door.folder)
+
+    def forget(self) -> None:
+        """Let go of the sockets and leave the door where it is: in a forked child it is the parent's."""
+        if self._door is not None:
+            self._door.let_go()
+        if self._host is not None:
+            self._host.close()
+        self._door = self._host = None
+
+    def _knock(self) -> None:
+        """Wake the thread from its wait for hosts."""
+        if self._door is not None:
+            import _socket  # noqa: PLC0415
+
+            ourselves = _socket.socket(_socket.AF_UNIX)
+            ourselves.setblocking(False)
+            ourselves.connect_ex(self._door.folder + "/door")
+            ourselves.close()
+
+    def _run(self) -> None:
+        try:
+            self._native_id = _thread.get_native_id()
+            with open(f"/proc/self/task/{self._native_id}/comm", "w") as name:  # noqa: PTH123
+                name.write(_THREAD)
+            if not self._end.acquire(True, _OPENS_AFTER_S):
+                self._keep()
+        except BaseException:  # noqa: S110 - a service never hears of our troubles
+            pass
+        finally:
+            self._ended.release()
+
+    def _keep(self) -> None:
+        """Wait for hosts; what one wants is the probe's business, which comes back when all have gone."""
+        while not self._ending:
+            self._host = self._host or self._next_host()
+            if self._host is None or self._door is None or self._ending:
+                continue
+            host, self._host = self._host, None
+            self.occupied = True
+            try:
+                _visit(self._door, host)
+            finally:
+                self.occupied = False
+
+    def _next_host(self) -> Any:
+        """A connection of a host that may come in; None when none came for a while, or we are to end."""
+        import _socket  # noqa: PLC0415 - here and not above: not in the way of the service's start
+
+        if self._door is None or not self._door.usable:
+            self._open()
+        if self._door is None:
+            self._end.acquire(True, _CHECK_S)
+        if self._door is None or self._ending:
+            return None
+        try:
+            host = _socket.socket(fileno=self._door.listener._accept()[0])
+        except _socket.timeout:
+            return None
+        if _peer(host) != os.getpid():
+            return host
+        host.close()
+        return None
+
+    def _open(self) -> None:
+        from .door import open_own_door  # noqa: PLC0415
+
+        self.close()
+        found = open_own_door()
+        if found is not None:
+            self._door = _Door(*found)
+            self._door.listener.settimeout(_CHECK_S)
+            _remove_dead_doors(os.path.dirname(self._door.folder))  # noqa: PTH120
+
+
+def _visit(door: _Door, host: Any) -> None:
+    """Load the probe, let it serve until all hosts have left, and take its modules out again."""
+    package = __name__.rpartition(".")[0]
+    before = set(sys.modules)
+    try:
+        from .loading import import_threading  # noqa: PLC0415
+
+        import_threading()
+        _serve(door, host)
+    except Exception:  # noqa: S110 - the host sees that its connection ends
+        pass
+    finally:
+        host.close()
+        for name in [name for name in sys.modules if name.partition(".")[0] == _PRIVATE and name not in before]:
+            del sys.modules[name]
+            vars(sys.modules[package]).pop(name.rpartition(".")[2], None)
+
+
+def _serve(door: _Door, host: Any) -> None:
+    import threading  # noqa: PLC0415
+
+    from .lifecycle import serve_visit  # noqa: PLC0415
+
+    ourselves = threading.current_thread()  # from now on the service sees us in its own list
+    ourselves.name = _VISITED_THREAD
+    try:
+        serve_visit(_version(), door.folder, door.listener, host)
+    finally:
+        threading._active.pop(_thread.get_ident(), None)  # type: ignore[attr-defined]
+
+
+def _version() -> str:
+    """What `kdiag.__version__` says, without making kdiag importable."""
+    with open(os.path.dirname(os.path.dirname(__file__)) + "/__init__.py", encoding="utf-8") as file:  # noqa: PTH120, PTH123
+        return next(line.split('"')[1] for line in file if line.startswith("__version__"))
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _peer(connection: Any) -> int:
+    return int.from_bytes(connection.getsockopt(1, _SO_PEERCRED, 12)[:4], sys.byteorder)
+
+
+def _remove_dead_doors(parent: str) -> None:
+    """Remove what processes of our user left that were killed: their socket refuses, and their number is nobody's."""
+    from .boot import close_door  # noqa: PLC0415
+    from .door import somebody_listens  # noqa: PLC0415
+
+    start = f".kdiag-{os.geteuid()}-"
+    for name in os.listdir(parent):
+        number = name[len(start) :]
+        left = name.startswith(start) and number.isdigit() and not os.path.exists(f"/proc/{number}")  # noqa: PTH110
+        if left and not somebody_listens(f"{parent}/{name}"):
+            close_door(f"{parent}/{name}")
+
+
+# Guards the thread's start and end: whoever forks, installs or uninstalls holds it; a forked child gets a new one.
+_turn = _thread.allocate_lock()
+_keeper: _Keeper | None = None
+_registered = False
+_forker = 0  # the thread that forks now
+_paused = False  # whether the keeper's thread was ended for that
+
+
+def install() -> None:
+    """Open the door, and keep it open in the processes that this one forks; calling it again changes nothing."""
+    global _keeper, _registered  # noqa: PLW0603 - a process has one door
+    with _turn:
+        if _keeper is not None:
+            return
+        _keeper = _Keeper()
+        _keeper.start()
+        atexit.register(uninstall)
+        if not _registered:
+            _registered = True
+            os.register_at_fork(
+                before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+            )
+
+
+def uninstall() -> None:
+    """Close the door and end its thread; a host that is inside goes on until it leaves."""
+    global _keeper
+    with _turn:
+        keeper, _keeper = _keeper, None
+        if keeper is None:
+            return
+        atexit.unregister(uninstall)
+        if keeper.end():
+            keeper.close()
+        else:
+            keeper.retire()
+
+
+def _before_fork() -> None:
+    global _forker, _paused  # noqa: PLW0603 - guarded by _turn
+    if _turn.acquire(True, _MOST_FOR_AN_END_S):
+        _forker = _thread.get_ident()
+        _paused = _keeper is not None and _keeper.end()
+
+
+def _after_fork_in_parent() -> None:
+    global _forker  # noqa: PLW0603 - guarded by _turn
+    if _forker == _thread.get_ident():
+        if _paused and _keeper is not None:
+            _keeper.start()
+        _forker = 0
+        _turn.release()
+
+
+def _after_fork_in_child() -> None:
+    global _forker, _keeper, _turn  # noqa: PLW0603 - this is the only thread
+    _forker = 0
+    _turn = _thread.allocate_lock()
+    if _keeper is not None:
+        _keeper.forget()
+        _keeper = _Keeper()
+        _keeper.start()
