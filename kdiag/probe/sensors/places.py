@@ -1,0 +1,62 @@
+"""How sensors name a place in the code and the threads of the target: without running any of its code.
+
+Separate because all sensors need it, and so that what leaves the target is decided in one place.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import CodeType, FrameType, GetSetDescriptorType
+from typing import Any
+
+from . import OWN_THREADS
+
+# File, line, qualified name of the function (the bare name before 3.11).
+Place = tuple[str, int, str]
+
+_NO_DICT: dict[str, Any] = {}
+_mro = type.__dict__["__mro__"].__get__
+_namespace = type.__dict__["__dict__"].__get__
+
+
+def place(code: CodeType, line: int) -> Place:
+    """The place of a line in a piece of code."""
+    return code.co_filename, line, getattr(code, "co_qualname", code.co_name)
+
+
+def places_of(frame: FrameType | None, limit: int) -> list[Place]:
+    """The places of a stack, innermost first, `limit` at most."""
+    found: list[Place] = []
+    while frame is not None and len(found) < limit:
+        found.append(place(frame.f_code, frame.f_lineno or 0))
+        frame = frame.f_back
+    return found
+
+
+def instance_dict(instance: object) -> dict[str, Any]:
+    """An object's own attributes, by the interpreter's descriptor and no code of its class; empty without any."""
+    for base in _mro(type(instance)):
+        descriptor = _namespace(base).get("__dict__")
+        if descriptor is not None:
+            if type(descriptor) is not GetSetDescriptorType:
+                return _NO_DICT
+            found = descriptor.__get__(instance)
+            return found if type(found) is dict else _NO_DICT
+    return _NO_DICT
+
+
+def text(value: object) -> str:
+    """A text of the target's, "" when it is of another type: names are data that programs may set to anything."""
+    return value[:200] if type(value) is str else ""
+
+
+def threads() -> dict[int, dict[str, Any]]:
+    """The attributes of each `threading.Thread` that is alive, by ident; without our own threads."""
+    active: dict[int, threading.Thread] = threading._active.copy()  # type: ignore[attr-defined]
+    found = {ident: instance_dict(thread) for ident, thread in active.items()}
+    return {ident: known for ident, known in found.items() if known.get("_name") not in OWN_THREADS}
+
+
+def thread_names() -> dict[int, str]:
+    """The name of each thread that is alive, by ident; without our own threads."""
+    return {ident: text(known.get("_name")) for ident, known in threads().items()}
