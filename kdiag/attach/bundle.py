@@ -91,8 +91,7 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        assert node.value is not None
-        return ast.copy_location(ast.Assign([node.target], node.value), node)
+        return ast.copy_location(ast.Assign([node.target], node.value or ast.Constant(None)), node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         if ast.get_docstring(node) is not None:

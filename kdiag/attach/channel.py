@@ -7,16 +7,14 @@ way. Nothing that comes over it is believed: every message is bounded, decoded b
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import msgspec
 
 from kdiag.attach.bundle import bundle
-from kdiag.attach.doors import alive, connect, gone, remove_door
+from kdiag.attach.doors import alive, connect, find_door, gone, remove_door
 from kdiag.attach.memory import TargetEndedError
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
@@ -24,7 +22,14 @@ from kdiag.machinery.wait import jitter_until
 from kdiag.probe import wire
 
 if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
     from kdiag.machinery.clock import Clock
+
+__all__ = ["Channel", "Cost", "Hello", "find_door"]
+
+T = TypeVar("T")
 
 HEARTBEAT_S = 2.0
 ANSWER_WITHIN_S = 10.0
@@ -240,7 +245,7 @@ class Channel:
             return TargetEndedError(self.pid)
         return gone(self.pid, "it left, or the process runs another program now")
 
-    def _convert(self, result: dict[str, Any], kind: type[Any]) -> Any:
+    def _convert(self, result: dict[str, Any], kind: type[T]) -> T:
         try:
             return msgspec.convert(result, kind)
         except msgspec.ValidationError as error:

@@ -58,16 +58,10 @@ def connect(path: Path, pid: int, uid: int) -> socket.socket:
     try:
         # Opened once: what was checked is what is entered, and the path of the socket is short however deep it lies.
         folder = os.open(path.parent, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
-        found = os.fstat(folder)
-        if found.st_mode != _PRIVATE_FOLDER or found.st_uid != uid:
-            raise _refused(pid, f"{path.parent} is not a private folder of its user")
+        _check_folder(os.fstat(folder), pid, uid)
         connection.settimeout(CONNECT_WITHIN_S)
         connection.connect(f"/proc/self/fd/{folder}/{path.name}")
-        peer_pid, peer_uid, _ = _CREDENTIALS.unpack(
-            connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        )
-        if (peer_pid, peer_uid) != (pid, uid):
-            raise _refused(pid, f"behind its door is process {peer_pid} of user {peer_uid}")
+        _check_peer(connection, pid, uid)
     except BaseException as error:
         connection.close()
         if isinstance(error, OSError):
@@ -77,6 +71,18 @@ def connect(path: Path, pid: int, uid: int) -> socket.socket:
         if folder >= 0:
             os.close(folder)
     return connection
+
+
+def _check_folder(found: os.stat_result, pid: int, uid: int) -> None:
+    if found.st_mode != _PRIVATE_FOLDER or found.st_uid != uid:
+        raise _refused(pid, "its door is not in a private folder of its user")
+
+
+def _check_peer(connection: socket.socket, pid: int, uid: int) -> None:
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    peer_pid, peer_uid, _ = _CREDENTIALS.unpack(credentials)
+    if (peer_pid, peer_uid) != (pid, uid):
+        raise _refused(pid, f"behind its door is process {peer_pid} of user {peer_uid}")
 
 
 def remove_door(folder: Path) -> None:

@@ -12,7 +12,7 @@ interpreter holds already, and numbers stand for constants: 1 is AF_UNIX and SOL
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # it is built in
 import _socket
 import _thread
 import marshal
@@ -43,7 +43,7 @@ def serve(parents: tuple[str, ...], wait_s: float, boot_thread: int) -> None:
         size = int.from_bytes(peer.recv(4), "big")
         data = b""
         while len(data) < size < 1 << 22:
-            data += peer.recv(65536) or None  # at the end of the stream: adding None raises
+            data += peer.recv(65536) or None  # type: ignore[operator]  # at the end of the stream: adding None raises
         bundle = marshal.loads(data)
         space: dict[str, Any] = {}
         exec(bundle[0], space)

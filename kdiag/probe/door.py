@@ -11,6 +11,8 @@ from typing import Any
 
 from .boot import close_door, open_door
 
+__all__ = ["DOOR", "close_door", "open_own_door", "somebody_listens"]
+
 PARENTS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where a door may be; it is a folder of mode 0700
 DOOR = "door"
 

@@ -9,7 +9,7 @@ was injected then takes everything away. One that was there from the start gives
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # it is built in
 import atexit
 import os
 import sys

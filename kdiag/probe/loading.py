@@ -10,8 +10,7 @@ import os
 import sys
 from typing import Any
 
-ModuleSpec = type(sys.__spec__)  # without importing importlib, which a service may never have done
-Bundle = tuple  # (loader, {module: source}, options)
+ModuleSpec: Any = type(sys.__spec__)  # without importing importlib, which a service may never have done
 
 
 class Loaded:
@@ -24,18 +23,18 @@ class Loaded:
 
     def load(self) -> None:
         """Make the package importable."""
-        package = type(sys)(self.package, "The probe of kdiag, while it is here.")
+        package: Any = type(sys)(self.package, "The probe of kdiag, while it is here.")
         package.__path__ = []
-        package.__loader__ = self  # type: ignore[assignment]
-        package.__version__ = self.options["kdiag"]  # type: ignore[attr-defined]
-        package.__spec__ = ModuleSpec(self.package, self, is_package=True)  # type: ignore[arg-type]
+        package.__loader__ = self
+        package.__version__ = self.options["kdiag"]
+        package.__spec__ = ModuleSpec(self.package, self, is_package=True)
         sys.modules[self.package] = package
-        sys.meta_path.append(self)  # type: ignore[arg-type]
+        sys.meta_path.append(self)
 
     def unload(self) -> None:
         """Take the finder and all modules out; what still runs in them runs on, and then they are garbage."""
         if self in sys.meta_path:
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            sys.meta_path.remove(self)
         for name in [name for name in sys.modules if name.partition(".")[0] == self.package]:
             sys.modules.pop(name, None)
         linecache = sys.modules.get("linecache")
@@ -47,7 +46,7 @@ class Loaded:
         __import__(f"{self.package}.{name}")
         return sys.modules[f"{self.package}.{name}"]
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:  # noqa: ARG002 - the protocol
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
         """Answer Python's question for a module."""
         package, _, inner = name.partition(".")
         if package != self.package:
@@ -55,17 +54,18 @@ class Loaded:
         is_package = inner + "." in self._sources
         if not is_package and inner not in self._sources:
             return None
-        spec = ModuleSpec(name, self, origin=self._file(inner, is_package), is_package=is_package)  # type: ignore[arg-type]
+        spec = ModuleSpec(name, self, origin=self._file(inner, is_package), is_package=is_package)
         spec.has_location = True
         return spec
 
-    def create_module(self, spec: object) -> None:  # noqa: ARG002 - the protocol
+    def create_module(self, spec: object) -> None:
         """Let Python make the module object."""
 
     def exec_module(self, module: Any) -> None:
         """Run a module's source in it."""
         spec = module.__spec__
-        exec(compile(self._source(spec.name), spec.origin, "exec", dont_inherit=True), module.__dict__)
+        code = compile(self._source(spec.name), spec.origin, "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102 - importing is just this
 
     def get_source(self, name: str) -> str:
         """Return a module's source: what shows the stacks of our threads asks for it."""

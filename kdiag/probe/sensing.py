@@ -3,9 +3,8 @@
 It is separate from `lifecycle`, which says when they start and stop: here is how often they may look. The more the
 looks cost, the longer the pauses between them: together they stay below `BUDGET` of one processor.
 
-A sensor has a `name`, `start()`, `stop()`, which restores exactly what `start` changed and takes no lock, `tick()`,
-which looks, and `data(since)`. It may have `period_s` between its looks, `hook_s`, the seconds that hooks of its have
-used up in threads of the service, and `dropped` and `buffered`, how many entries its buffers have lost and hold.
+Besides what every sensor has, one may have `period_s`, the time between its looks, and `hook_s`, the seconds that hooks
+of its have used up in threads of the service.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .sensors import SENSORS
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from .cost import Cost
     from .crashes import Crashes
+    from .sensors import Sensor
 
 THREAD_NAME = "kdiag-sensors"
 BUDGET = 0.008  # of one processor; what is promised is 0.01
@@ -29,24 +29,6 @@ PERIOD_S = 0.1  # of a sensor that names none
 JITTER = 0.5
 SMOOTHING = 0.3  # the weight of the newest look in the mean cost of a look
 LONGEST_END_S = 2.0  # how long the loop's thread may take to end
-
-
-class Sensor(Protocol):
-    """What every sensor has."""
-
-    name: str
-
-    def start(self) -> None:
-        """Put hooks in."""
-
-    def stop(self) -> None:
-        """Restore exactly; takes no lock."""
-
-    def tick(self) -> None:
-        """Look."""
-
-    def data(self, since: int) -> dict[str, Any]:
-        """Return what was seen, of buffers what is newer than number `since`."""
 
 
 class Running:
@@ -112,12 +94,12 @@ class Sensing:
     @property
     def dropped(self) -> dict[str, int]:
         """How many entries each sensor's buffers have lost."""
-        return {name: int(getattr(each.sensor, "dropped", 0)) for name, each in self._running.items()}
+        return {name: each.sensor.dropped for name, each in self._running.items()}
 
     @property
     def buffered(self) -> dict[str, int]:
         """How many entries each sensor's buffers hold."""
-        return {name: int(getattr(each.sensor, "buffered", 0)) for name, each in self._running.items()}
+        return {name: each.sensor.buffered for name, each in self._running.items()}
 
     def start(self, names: list[str]) -> None:
         """Start sensors; those that run go on. One that cannot start is not among `names` afterwards."""

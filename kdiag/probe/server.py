@@ -31,7 +31,7 @@ ACCEPT_PAUSE_S = 1.0  # after accepting failed: a service that ran out of descri
 NOBODYS_UID = 65534  # of the root of a user namespace above, who has no number here; see `boot`
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - no error of ours
     """An answer that says no."""
 
     def __init__(self, reference: str, message: str) -> None:
