@@ -16,7 +16,8 @@ class Convoy:
     """What the threads fight for."""
 
     def __init__(self) -> None:
-        self.start = threading.Event()
+        self.paused = False  # while an account is taken, or that would wait in the convoy itself
+        self.go = threading.Event()
         self.lock = threading.Lock()
         self.by_thread: dict[int, int] = {}  # guarded by lock, as is everything below
         self.shared = 0
@@ -26,8 +27,9 @@ class Convoy:
     def contend(self, me: int) -> None:
         """Compute, then count, in the shared number and in one's own."""
         self.by_thread[me] = 0
-        self.start.wait()
         while True:
+            if self.paused:
+                self.go.wait()
             sum(n * n for n in range(200))
             with self.lock:
                 self.shared += 1
@@ -36,16 +38,23 @@ class Convoy:
     def pass_on(self) -> None:
         """Take the baton, write its number down, and pass it on with the next."""
         while True:
+            if self.paused:
+                self.go.wait()
             number = self.batons.get()
             with self.lock:
                 self.baton.enter(number)
             self.batons.put(number + 1)
 
     def account(self) -> dict[str, object]:
+        self.go.clear()
+        self.paused = True
         with self.lock:
             counted = sum(self.by_thread.values())
             right = self.baton.right() and counted == self.shared
-            return {"units": self.shared + self.baton.done, "right": right, "problems": self.baton.problems}
+            units = self.shared + self.baton.done
+        self.paused = False
+        self.go.set()
+        return {"units": units, "right": right, "problems": self.baton.problems}
 
 
 def main() -> None:
@@ -60,7 +69,6 @@ def main() -> None:
     for thread in threads:
         thread.start()
     convoy.batons.put(1)
-    convoy.start.set()
     ready()
     stay()
 
