@@ -27,6 +27,7 @@ COMMANDS = {
     "stacks": Entry("Show what every thread is doing, alike stacks grouped.", "stacks"),
     "profile": Entry("Record where a process spends its time.", "profile"),
     "run": Entry("Start a Python service so that kdiag can look inside it later.", "run"),
+    "detach": Entry("Take kdiag's probe out of a process at once.", "detach"),
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),
     "doctor": Entry("Say what this machine lets kdiag see, and how to get more.", "doctor"),
     "demo": Entry("Start a small sick service and watch kdiag diagnose it.", "demo"),
