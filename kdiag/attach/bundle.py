@@ -69,7 +69,7 @@ def _name(path: Path) -> str:
 def _stage_0() -> str:
     """The source of `probe.boot`, as short as it gets: it has to fit into what padding a program has."""
     tree = ast.parse((PACKAGE / "probe" / "boot.py").read_bytes())
-    tree.body = [node for node in tree.body if not isinstance(node, ast.ImportFrom)]
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.FunctionDef)]
     tree = _Bare().visit(tree)
     tree = _ShortNames(tree).visit(tree)
     lines = ast.unparse(tree).splitlines()
@@ -92,12 +92,6 @@ class _Bare(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         return ast.copy_location(ast.Assign([node.target], node.value or ast.Constant(None)), node)
-
-    def visit_Module(self, node: ast.Module) -> ast.AST:
-        if ast.get_docstring(node) is not None:
-            del node.body[0]
-        self.generic_visit(node)
-        return node
 
 
 class _ShortNames(ast.NodeTransformer):

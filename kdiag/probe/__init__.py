@@ -6,6 +6,7 @@
 - Nothing of it stays: after a host said goodbye, or no host was heard of for the length of a lease, hooks, threads,
   sockets, files and modules are gone. Standard library modules that it imported remain, for the target may use them
   by now; so does one empty function for forks, since Python cannot take that back.
+- Little is imported: what a service has not imported yet, it waits for while we do. `typing` is for type checkers only.
 - Everything is bounded: messages, buffers, hosts, and the share of the processor that it may use.
 
 The parts: `boot` (the text that is run first), `loading`, `door`, `wire`, `server`, `lifecycle`, `sensing`, `fork`.

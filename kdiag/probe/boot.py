@@ -17,7 +17,10 @@ import _socket
 import _thread
 import marshal
 import os
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def start(parents: tuple[str, ...], wait_s: float) -> None:

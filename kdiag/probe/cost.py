@@ -6,10 +6,11 @@ It is separate from `sensing`, which acts on it: here it is only counted.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class Cost:

@@ -5,8 +5,7 @@ It is separate from machinery's crash handling, which logs: here the log is the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 

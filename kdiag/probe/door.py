@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import _socket
 import os
-from typing import Any
 
 from .boot import close_door, open_door
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["DOOR", "close_door", "open_own_door", "somebody_listens"]
 

@@ -14,7 +14,6 @@ import atexit
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
 
 from . import fork
 from .boot import close_door
@@ -25,7 +24,10 @@ from .methods import answer
 from .sensing import Sensing
 from .server import Server
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .loading import Loaded
 
 LEASE_S = 10.0
@@ -114,6 +116,7 @@ def take_over(loaded: Loaded, folder: str, listener: Any, peer: Any, boot_thread
     probe = Probe(folder, listener, loaded.options, loaded)
     probe.boot_thread = boot_thread
     probe.server.admit(peer)
+    probe.cost.note_thread("kdiag-boot")
     probe.start()
 
 

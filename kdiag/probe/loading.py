@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ModuleSpec: Any = type(sys.__spec__)  # without importing importlib, which a service may never have done
 

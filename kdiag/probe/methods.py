@@ -6,11 +6,11 @@ It is separate from `lifecycle` so that what comes over the wire is checked in o
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from . import wire
 from .server import Host, Refusal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .lifecycle import Probe
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
-from .sensors import SENSORS
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from .cost import Cost
     from .crashes import Crashes
@@ -29,6 +28,13 @@ PERIOD_S = 0.1  # of a sensor that names none
 JITTER = 0.5
 SMOOTHING = 0.3  # the weight of the newest look in the mean cost of a look
 LONGEST_END_S = 2.0  # how long the loop's thread may take to end
+
+
+def all_sensors() -> Mapping[str, Callable[[], Sensor]]:
+    """The sensors that there are; they are loaded with the first that is asked for."""
+    from .sensors import SENSORS  # noqa: PLC0415
+
+    return SENSORS
 
 
 class Running:
@@ -52,7 +58,7 @@ class Sensing:
         self,
         cost: Cost,
         crashes: Crashes,
-        sensors: Mapping[str, Callable[[], Sensor]] = SENSORS,
+        sensors: Callable[[], Mapping[str, Callable[[], Sensor]]] = all_sensors,
         now: Callable[[], float] = time.monotonic,
         thread_time: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -68,7 +74,7 @@ class Sensing:
     @property
     def known(self) -> list[str]:
         """The names of all sensors that there are."""
-        return list(self._sensors)
+        return list(self._sensors())
 
     @property
     def names(self) -> list[str]:
@@ -106,7 +112,7 @@ class Sensing:
         for name in names:
             if name not in self._running:
                 with self._crashes:
-                    sensor = self._sensors[name]()
+                    sensor = self._sensors()[name]()
                     sensor.start()
                     self._running = {**self._running, name: Running(sensor, self._now())}
         if self._running and self._thread is None:

@@ -15,13 +15,14 @@ import os
 import select
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .lease import Lease
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from .crashes import Crashes
 
@@ -231,7 +232,7 @@ class Server:
         number = 0
         try:
             request = wire.decode_request(body)
-            number = request.id
+            number = request.number
             host.lease.renew()
             self.lease.renew()
             return wire.encode_answer(number, self._answer(host, request))

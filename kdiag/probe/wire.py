@@ -9,7 +9,12 @@ Whoever accepts a connection first sends one byte: `WANTS_BUNDLE` while nothing 
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Message = dict[str, Any]
 
 VERSION = 1
 WANTS_BUNDLE = b"B"
@@ -21,15 +26,14 @@ MAX_REQUEST_BRACKETS = 256  # the parser recurses on them, and a thread of the t
 MAX_ID = 2**53
 HEADER_BYTES = 4
 
-Message = dict[str, Any]
 
-
-class Request(NamedTuple):
+class Request:
     """What a host asks for."""
 
-    id: int
-    method: str
-    params: Message
+    def __init__(self, number: int, method: str, params: Message) -> None:
+        self.number = number
+        self.method = method
+        self.params = params
 
 
 class WireError(Exception):
