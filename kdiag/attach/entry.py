@@ -103,6 +103,22 @@ class Entry:
         return False
 
 
+def refusal(facts: ProcessFacts, text: bytes) -> KdiagError | None:
+    """Why a process could not be entered this way, as far as it can be told without trying; touches nothing.
+
+    The references: `permission-denied`, `unsupported-processor`, `no-room-for-code`, and those of reading it.
+    """
+    try:
+        _plan(facts, text)
+    except KdiagError as error:
+        return error
+    if not StoppedThread.allowed():
+        message = "ptrace is forbidden to kdiag"
+        cause = "a seccomp filter refuses the system call, as in a container without CAP_SYS_PTRACE"
+        return KdiagError("permission-denied", message, cause=cause, hint="start the service with: kdiag run -- …")
+    return None
+
+
 def enter(facts: ProcessFacts, text: bytes, clock: Clock = REAL, rng: random.Random | None = None) -> Entry:
     """Start a thread in a process that runs a text of Python in `__main__`, which must not raise.
 

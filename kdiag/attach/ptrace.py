@@ -71,6 +71,15 @@ class StoppedThread:
     def __exit__(self, *_: object) -> None:
         self._detach(0)
 
+    @classmethod
+    def allowed(cls) -> bool:
+        """Whether we may make this system call at all: asked about a thread that there never is."""
+        try:
+            cls(0)._call(_SEIZE)  # noqa: SLF001 - our own
+        except OSError as error:
+            return error.errno == errno.ESRCH
+        return True
+
     def registers(self, which: int = GENERAL) -> bytes:
         """One of its register sets, as the kernel lays it out."""
         buffer = ctypes.create_string_buffer(_MOST_REGISTERS)

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kdiag.attach.permissions import YAMA, read_permissions
 from kdiag.attach.preflight import NEWEST, OLDEST, preflight
+from kdiag.engine.ways import taken_by_itself, ways_in
 from kdiag.errors import KdiagError
 from kdiag.sources.tools import py_spy_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from kdiag.attach.process import ProcessFacts
 
 Status = Literal["ok", "limited", "missing"]
 
@@ -120,6 +123,21 @@ def _process(pid: int) -> Iterator[Check]:
     where = "" if facts.root == "host" else ", in another root"
     yield Check(name, "ok", f"Python {version} ({facts.build}){where}")
     yield _checked("stacks", "its stacks and its collector can be read", lambda: preflight(pid, "stacks"))
+    yield from _ways(facts)
+
+
+def _ways(facts: ProcessFacts) -> Iterator[Check]:
+    ways = ways_in(facts)
+    for way in ways:
+        if way.problem is None:
+            yield Check(f"attach {way.name}", "ok", "open")
+        else:
+            yield Check(f"attach {way.name}", "limited", _joined(way.problem), way.problem.hint)
+    chosen = taken_by_itself(ways)
+    if chosen is None:
+        yield Check("attach auto", "limited", "stays outside", f"kdiag diagnose {facts.pid} --attach none")
+    else:
+        yield Check("attach auto", "ok", f"goes in by {chosen}")
 
 
 def _checked(name: str, found: str, attempt: Callable[[], object]) -> Check:
