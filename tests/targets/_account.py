@@ -57,6 +57,7 @@ class Inquiry:
         self._at_once = at_once
         self._asked = 0
         self._answered = 0
+        self._answering = False
         signal.signal(signal.SIGUSR1, self.ask)
 
     def ask(self, _signal: int = 0, _frame: object = None) -> None:
@@ -67,6 +68,10 @@ class Inquiry:
 
     def answer(self) -> None:
         """Answer what was asked since the last time; for a main thread that works, where its books agree."""
+        if self._answering:  # a signal came while the last one is being answered: there it will be seen
+            return
+        self._answering = True
         while self._answered < self._asked:
             number, self._answered = self._answered, self._answered + 1
             say(**{f"account-{number}": {**self._account(), "residue": snapshot()}})
+        self._answering = False
