@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import threading
 from types import CodeType, FrameType, GetSetDescriptorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import OWN_THREADS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 # File, line, qualified name of the function (the bare name before 3.11).
 Place = tuple[str, int, str]
@@ -33,10 +36,15 @@ def places_of(frame: FrameType | None, limit: int) -> list[Place]:
     return found
 
 
+def namespaces(kind: type) -> Iterator[Mapping[str, Any]]:
+    """The namespaces of a class and its bases, in the order in which attributes are looked up."""
+    return map(_namespace, _mro(kind))
+
+
 def instance_dict(instance: object) -> dict[str, Any]:
     """An object's own attributes, by the interpreter's descriptor and no code of its class; empty without any."""
-    for base in _mro(type(instance)):
-        descriptor = _namespace(base).get("__dict__")
+    for names in namespaces(type(instance)):
+        descriptor = names.get("__dict__")
         if descriptor is not None:
             if type(descriptor) is not GetSetDescriptorType:
                 return _NO_DICT

@@ -1,0 +1,150 @@
+"""All threads of the target: names, stacks, and what each waits for.
+
+A look is taken when it is asked for. On builds without the GIL stacks are left out: there is no safe way to walk the
+frames of a thread that runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import gc
+import operator
+import sys
+import threading
+import time
+from itertools import chain, compress, tee
+from typing import TYPE_CHECKING, Any
+
+from . import blocks, calls
+from .places import places_of, text, threads
+from .waits import Wait, lock_of, wait_of
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_THREADS = 256
+_FRAMES = 96
+_HOLDERS_FRAMES = 48
+_MAY_HANG = sys.version_info[:2] == (3, 11)
+_call: Any = getattr(operator, "call", None)  # 3.11
+_GIL = getattr(sys, "_is_gil_enabled", lambda: True)
+
+
+class ThreadsSensor:
+    """See the module; it keeps nothing between two looks."""
+
+    name = "threads"
+    buffered = 0
+    period_s = 60.0  # it looks when it is asked
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def stop(self) -> None:
+        """Let go of the code that was looked at."""
+        calls.forget()
+        blocks.forget()
+
+    def tick(self) -> None:
+        """Nothing happens between two questions."""
+
+    def data(self, since: int) -> dict[str, Any]:  # noqa: ARG002 - every look is complete
+        """All threads but ours: ident, native id, name, daemon, frames (innermost first), and the wait if any.
+
+        Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
+        """
+        at = time.perf_counter()
+        known = threads()
+        ours = {ident for ident in threading._active.copy() if ident not in known}  # type: ignore[attr-defined]
+        frames = current_frames() if _GIL() else {}
+        for ident in ours:
+            frames.pop(ident, None)
+        idents = list({**frames, **known})
+        waits = _waits(frames)
+        owners = _holders(frames, waits)
+        self.dropped += max(0, len(idents) - _THREADS)
+        waiting_first = sorted(idents, key=lambda ident: ident not in waits)[:_THREADS]
+        return {
+            "at": at,
+            "threads": [
+                _thread(ident, known.get(ident, {}), frames.get(ident), waits.get(ident), owners)
+                for ident in waiting_first
+            ],
+            "dropped": max(0, len(idents) - _THREADS),
+            "took": time.perf_counter() - at,
+        }
+
+
+def current_frames() -> dict[int, FrameType]:
+    """Each thread's innermost frame, as `sys._current_frames`.
+
+    On 3.11 that function can hang the interpreter for good: when a collection starts inside of it, while it holds a
+    lock that other threads need (cpython #106883). So there it is called with the collector disabled, and all of it in
+    C: no other thread runs between the three calls, so none can see the collector disabled, nor enable it meanwhile.
+    """
+    if not _MAY_HANG:
+        return sys._current_frames()
+    enabled, again = tee(map(_call, (gc.isenabled,)))
+    steps = compress((gc.disable, sys._current_frames, gc.enable), chain(enabled, (True,), again))
+    return next(result for result in list(map(_call, steps)) if result is not None)
+
+
+def _waits(frames: dict[int, FrameType]) -> dict[int, Wait]:
+    found = {}
+    for ident, frame in frames.items():
+        wait = wait_of(frame, ident)
+        if wait is not None:
+            found[ident] = wait
+    return found
+
+
+def _holders(frames: dict[int, FrameType], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:
+    """By id of each lock that somebody waits for and that does not know its owner: who is inside of a `with` on it.
+
+    A thread in a condition's wait has let its lock go, although it is inside of the block.
+    """
+    wanted = {id(wait.value) for wait in waits.values() if wait.kind == "lock"}
+    found: dict[int, list[tuple[int, list[Any]]]] = {}
+    for ident, innermost in frames.items() if wanted else ():
+        wait = waits.get(ident)
+        let_go = id(lock_of(wait.value)) if wait is not None and wait.kind == "condition" else 0
+        frame: FrameType | None = innermost
+        for _ in range(_HOLDERS_FRAMES):
+            if frame is None:
+                break
+            for used, line in blocks.entered(frame):
+                lock = id(lock_of(used.value))
+                if lock in wanted and lock != let_go:
+                    code = frame.f_code
+                    place = [code.co_filename, line, getattr(code, "co_qualname", code.co_name)]
+                    found.setdefault(lock, []).append((ident, place))
+            frame = frame.f_back
+    return found
+
+
+def _thread(
+    ident: int, known: dict[str, Any], frame: FrameType | None, wait: Wait | None,
+    owners: dict[int, list[tuple[int, list[Any]]]],
+) -> dict[str, Any]:  # fmt: skip
+    native = known.get("_native_id")
+    described: dict[str, Any] = {
+        "ident": ident,
+        "native": native if type(native) is int else 0,
+        "name": text(known.get("_name")),
+        "daemon": known.get("_daemonic") is True,
+        "frames": [list(place) for place in places_of(frame, _FRAMES)],
+    }
+    if wait is not None:
+        holders = owners.get(id(wait.value), ()) if wait.kind == "lock" else ()
+        held = holders[0] if len({holder for holder, _ in holders}) == 1 else None
+        described["wait"] = {
+            "kind": wait.kind,
+            "id": id(wait.value),
+            "name": wait.name,
+            "owner": wait.owner or (held[0] if held else 0),
+            "held_at": held[1] if held else None,
+            "depth": wait.depth,
+        }
+    return described

@@ -1,0 +1,166 @@
+"""What a thread waits for, and who could end the wait: read from its innermost frames.
+
+The waits of `threading`, `queue` and `concurrent.futures` are Python functions: their frames hold the object. A plain
+lock is waited for in C: there the instruction of the innermost frame tells (see `calls`).
+
+Separate from `threads`, which knows nothing of locks.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from _thread import LockType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .calls import MISSING, Used, local, used
+from .places import instance_dict
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+RLockType = type(threading.RLock())
+_PYTHON_RLOCK = getattr(threading, "_RLock", RLockType)
+
+# By module and function: the kind of wait. The object is the frame's `self`.
+_WAITS = {
+    "threading": {
+        "wait": "condition", "wait_for": "condition", "acquire": "semaphore", "join": "thread", "_wait": "barrier",
+        "_wait_for_tstate_lock": "thread", "_join_os_thread": "thread", "__enter__": "lock", "_acquire_restore": "lock",
+    },
+    "queue": {"get": "queue", "put": "queue", "join": "queue"},
+    "concurrent.futures._base": {"result": "future", "exception": "future"},
+}  # fmt: skip
+_TYPES = (
+    ("event", "threading", "Event"), ("condition", "threading", "Condition"), ("semaphore", "threading", "Semaphore"),
+    ("barrier", "threading", "Barrier"), ("thread", "threading", "Thread"), ("queue", "queue", "Queue"),
+    ("future", "concurrent.futures._base", "Future"),
+)  # fmt: skip
+_SIMPLE_QUEUE = "_queue"
+
+
+class Wait(NamedTuple):
+    """A thread's wait.
+
+    Attributes:
+        kind: lock, rlock, condition, event, semaphore, barrier, queue, future or thread.
+        value: the object waited for.
+        name: its name for people ("module.NAME", "Class.attr"), "" where it is not known.
+        owner: ident of the thread that must act: the owner of a lock, the thread that is joined; 0 where not known.
+        depth: index of the frame that waits: the user's, behind the library's own.
+    """
+
+    kind: str
+    value: Any
+    name: str
+    owner: int
+    depth: int
+
+
+def wait_of(frame: FrameType, ident: int) -> Wait | None:
+    """What the thread whose innermost frame this is waits for; None where it does not, or it cannot be told."""
+    inner, outer, depth = frame, None, 0
+    at: FrameType | None = frame
+    kinds = _library(frame)
+    while at is not None and kinds is not None:
+        outer, at, depth = at, at.f_back, depth + 1
+        kinds = _library(at) if at is not None else None
+    if outer is None:
+        return _plain(used(inner), ident)
+    entering = _entered_lock(inner)
+    value = entering if entering is not None else local(outer, "self")
+    kind = kind_of(value)
+    if not kind:
+        return None
+    if entering is not None and not blocks(value, ident):
+        return None
+    name = _name_in(at, local(outer, "self") if entering is not None else value)
+    return Wait(kind, value, name, owner_of(value), depth)
+
+
+def kind_of(value: object) -> str:
+    """The kind of an object that can be waited for; "" for any other."""
+    kind = type(value)
+    if kind is LockType:
+        return "lock"
+    if kind is RLockType or kind is _PYTHON_RLOCK:
+        return "rlock"
+    if kind.__module__ == _SIMPLE_QUEUE and kind.__name__ == "SimpleQueue":
+        return "queue"
+    for name, module, attribute in _TYPES:
+        base = getattr(sys.modules.get(module), attribute, None)
+        if base is not None and issubclass(kind, base):
+            return name
+    return ""
+
+
+def owner_of(value: object) -> int:
+    """Ident of the thread that a lock is held by or that is joined; 0 where the object does not know."""
+    kind = type(value)
+    if kind is RLockType and kind is not _PYTHON_RLOCK:
+        return _owner_in_words(repr(value))  # the C type's own, which runs no code of the target's
+    known = instance_dict(value)
+    if kind is _PYTHON_RLOCK:
+        return _number(known.get("_owner"))
+    if kind_of(value) == "thread":
+        return _number(known.get("_ident"))
+    return 0
+
+
+def blocks(value: object, ident: int) -> bool:
+    """Whether a lock is held now, and not by this thread itself in a way that lets it pass."""
+    if type(value) is LockType:
+        return value.locked()
+    return owner_of(value) not in {0, ident}
+
+
+def lock_of(value: object) -> object:
+    """The lock inside a condition; any other object itself."""
+    return instance_dict(value).get("_lock", value) if kind_of(value) == "condition" else value
+
+
+def _library(frame: FrameType) -> str | None:
+    """The kind of wait that a frame of the standard library's stands for."""
+    name = frame.f_code.co_name
+    for module, kinds in _WAITS.items():
+        if name in kinds and module in sys.modules and frame.f_globals is vars(sys.modules[module]):
+            return kinds[name]
+    return None
+
+
+def _plain(found: Used | None, ident: int) -> Wait | None:
+    """A wait in C, right from the frame: for a lock, or for an item of a SimpleQueue."""
+    if found is None:
+        return None
+    kind = kind_of(found.value)
+    if kind in {"lock", "rlock"} and found.method in {"", "acquire", "__enter__"} and blocks(found.value, ident):
+        return Wait(kind, found.value, found.name, owner_of(found.value), 0)
+    if kind == "queue" and found.method == "get":
+        return Wait(kind, found.value, found.name, 0, 0)
+    return None
+
+
+def _entered_lock(frame: FrameType) -> object | None:
+    """The lock of a condition that is being entered, or taken again after a wait; None in any other wait."""
+    name = frame.f_code.co_name
+    found = used(frame)
+    if name in {"__enter__", "_acquire_restore"} or (found is not None and found.method == "_acquire_restore"):
+        inside = instance_dict(local(frame, "self")).get("_lock")
+        return inside if kind_of(inside) in {"lock", "rlock"} else None
+    return None
+
+
+def _name_in(frame: FrameType | None, value: object) -> str:
+    """How the frame that called a library's wait names the object; "" where it does not by a plain chain."""
+    found = used(frame) if frame is not None else None
+    return found.name if found is not None and found.value is value and value is not MISSING else ""
+
+
+def _owner_in_words(words: str) -> int:
+    """The owner in "<locked _thread.RLock object owner=1234 count=1 at 0x…>"."""
+    owner = words.partition(" owner=")[2].partition(" ")[0]
+    return int(owner) if owner.isdigit() else 0
+
+
+def _number(value: object) -> int:
+    return value if type(value) is int else 0
