@@ -1,0 +1,41 @@
+"""One thread runs, and how is told by the argument: `main`, a `worker` while the main thread waits, `c` (the main
+thread is in one long call into C), or an `audited` main thread, whose service allows no script to be run in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+
+from tests.targets._ready import ready, stay
+
+LONG_ROUNDS = 1_000_000_000  # takes many minutes, with the GIL released
+
+
+def work() -> None:
+    while True:
+        sum(range(1000))
+
+
+def refuse(event: str, _arguments: object) -> None:
+    if event.endswith("remote_debugger_script"):
+        msg = "no scripts here"
+        raise PermissionError(msg)
+
+
+def main() -> None:
+    mode = sys.argv[1]
+    if mode == "audited":
+        sys.addaudithook(refuse)
+    if mode == "worker":
+        threading.Thread(target=work, name="worker", daemon=True).start()
+    if mode == "c":
+        threading.Timer(0.1, ready).start()
+        hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", LONG_ROUNDS)
+    ready()
+    (stay if mode == "worker" else work)()
+
+
+if __name__ == "__main__":
+    main()

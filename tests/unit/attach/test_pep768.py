@@ -1,0 +1,55 @@
+"""What asking for a script takes besides a process: the choice of a thread, the bits, the script's text."""
+
+from __future__ import annotations
+
+import pytest
+
+from kdiag.attach.pep768.requests import stirred
+from kdiag.attach.pep768.script_file import script
+from kdiag.attach.running import Look, choose
+
+MAIN = 100
+
+
+def chosen(*threads: tuple[int, str, float, str, float]) -> list[int]:
+    before = [Look(tid, state, cpu) for tid, state, cpu, _, _ in threads]
+    after = [Look(tid, state, cpu) for tid, _, _, state, cpu in threads]
+    return choose(MAIN, before, after, 0.02)
+
+
+def test_a_thread_that_is_on_the_cpu_or_was_for_a_good_part_of_the_time_runs() -> None:
+    assert chosen((MAIN, "R", 5.0, "R", 5.0)) == [MAIN]
+    assert chosen((MAIN, "S", 5.0, "S", 5.004)) == [MAIN]
+    assert chosen((MAIN, "S", 5.0, "R", 5.003)) == []
+    assert chosen((MAIN, "D", 5.0, "D", 5.0)) == []
+
+
+def test_the_busiest_comes_first_and_the_main_thread_last() -> None:
+    threads = (MAIN, "R", 0.0, "R", 0.02), (101, "R", 1.0, "S", 1.005), (102, "S", 1.0, "R", 1.015)
+    assert chosen(*threads) == [102, 101, MAIN]
+
+
+def test_threads_that_come_or_go_between_the_looks_are_left_out() -> None:
+    stays = Look(MAIN, "R", 1.0)
+    assert choose(MAIN, [stays, Look(101, "R", 1.0)], [stays, Look(102, "R", 1.0)], 0.0) == [MAIN]
+
+
+@pytest.mark.parametrize("breaker", range(256))
+def test_no_bit_is_lost_and_none_is_set_that_would_hang_or_stay(breaker: int) -> None:
+    gil_drop, collect, merge, cold = 1, 1 << 4, 1 << 6, 1 << 7
+    for free_threaded in (False, True):
+        value = stirred(breaker, free_threaded)
+        assert value & breaker == breaker
+        assert value & 1 << 5
+        never = gil_drop | collect | cold | (0 if free_threaded else merge)
+        assert value & never == breaker & never
+
+
+def test_a_script_holds_its_path_and_the_text_whatever_they_are() -> None:
+    text = "print('it''s \\ \"ö\"')\n".encode()
+    lines = script("/tmp/it's/script.py", text).split(b"\n", 2)
+    space: dict[str, object] = {}
+    exec(b"\n".join(lines[:2]), space)
+    assert space["SCRIPT"] == "/tmp/it's/script.py"
+    assert space["TEXT"] == text
+    compile(lines[2], "script", "exec")
