@@ -40,7 +40,7 @@ _PENDING, _NOT_PENDING = 1, 0
 _SIGNALS, _CALLS_TO_DO, _EXCEPTION, _PLEASE_STOP, _MERGE = 1 << 1, 1 << 2, 1 << 3, 1 << 5, 1 << 6
 
 
-def stirred(breaker: int, free_threaded: bool) -> int:  # noqa: FBT001
+def stirred(breaker: int, free_threaded: bool) -> int:
     """The lowest byte of an eval breaker, such that its thread looks for requests and nothing set meanwhile is lost."""
     return breaker | _SIGNALS | _CALLS_TO_DO | _EXCEPTION | _PLEASE_STOP | (_MERGE if free_threaded else 0)
 
