@@ -27,7 +27,7 @@ _FUNCTION = 1  # CO_OPTIMIZED
 _MINOR = sys.version_info[:2]
 
 _ENTERS = frozenset({"SETUP_WITH", "BEFORE_WITH"})
-_CALLS = frozenset({"CALL", "CALL_KW", "CALL_METHOD", "CALL_FUNCTION", "CALL_FUNCTION_KW"})
+_CALLS = frozenset({"CALL", "PRECALL", "CALL_KW", "CALL_METHOD", "CALL_FUNCTION", "CALL_FUNCTION_KW"})
 _METHODS = frozenset({"LOAD_METHOD", "LOAD_ATTR"})
 _GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _LOCALS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"})
@@ -160,10 +160,10 @@ def forget() -> None:
 def _read(code: CodeType, offset: int) -> _Chain | None:
     if offset < 0 or len(code.co_code) > LONGEST_CODE:
         return None
-    steps = [step for step in instructions(code) if step[0] <= offset and step[1] not in _NOTHING]
-    if not steps or steps[-1][0] != offset:
-        return None
+    # In 3.11 a caller's offset is that of the call's last cache.
+    steps = [step for step in instructions(code) if step[0] <= offset]
     _, name, argument = steps.pop()
+    steps = [step for step in steps if step[1] not in _NOTHING]
     method = ""
     if name in _ENTERS or (name in _CALLS and steps and steps[-1][1] == "LOAD_SPECIAL"):
         while steps and steps[-1][1] in _SHUFFLES:

@@ -25,6 +25,7 @@ _THREADS = 256
 _FRAMES = 96
 _HOLDERS_FRAMES = 48
 _MAY_HANG = sys.version_info[:2] == (3, 11)
+_LOCKS = frozenset({"lock", "rlock"})
 _call: Any = getattr(operator, "call", None)  # 3.11
 _GIL = getattr(sys, "_is_gil_enabled", lambda: True)
 
@@ -87,7 +88,8 @@ def current_frames() -> dict[int, FrameType]:
     if not _MAY_HANG:
         return sys._current_frames()
     enabled, again = tee(map(_call, (gc.isenabled,)))
-    steps = compress((gc.disable, sys._current_frames, gc.enable), chain(enabled, (True,), again))
+    functions: tuple[Any, ...] = (gc.disable, sys._current_frames, gc.enable)
+    steps = compress(functions, chain(enabled, (True,), again))
     return next(result for result in list(map(_call, steps)) if result is not None)
 
 
@@ -101,11 +103,11 @@ def _waits(frames: dict[int, FrameType]) -> dict[int, Wait]:
 
 
 def _holders(frames: dict[int, FrameType], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:
-    """By id of each lock that somebody waits for and that does not know its owner: who is inside of a `with` on it.
+    """By id of each lock that somebody waits for: the threads inside of a `with` on it, and where that begins.
 
     A thread in a condition's wait has let its lock go, although it is inside of the block.
     """
-    wanted = {id(wait.value) for wait in waits.values() if wait.kind == "lock"}
+    wanted = {id(wait.value) for wait in waits.values() if wait.kind in _LOCKS}
     found: dict[int, list[tuple[int, list[Any]]]] = {}
     for ident, innermost in frames.items() if wanted else ():
         wait = waits.get(ident)
@@ -137,14 +139,20 @@ def _thread(
         "frames": [list(place) for place in places_of(frame, _FRAMES)],
     }
     if wait is not None:
-        holders = owners.get(id(wait.value), ()) if wait.kind == "lock" else ()
-        held = holders[0] if len({holder for holder, _ in holders}) == 1 else None
+        owner, held_at = _owner(wait, owners.get(id(wait.value), []))
         described["wait"] = {
             "kind": wait.kind,
             "id": id(wait.value),
             "name": wait.name,
-            "owner": wait.owner or (held[0] if held else 0),
-            "held_at": held[1] if held else None,
+            "owner": owner,
+            "held_at": held_at,
             "depth": wait.depth,
         }
     return described
+
+
+def _owner(wait: Wait, holders: list[tuple[int, list[Any]]]) -> tuple[int, list[Any] | None]:
+    """Who holds the lock that is waited for, by its own word or as the only one inside of a `with` on it, and where."""
+    known = {ident for ident, _ in holders}
+    owner = wait.owner or (known.pop() if len(known) == 1 else 0)
+    return owner, next((place for ident, place in holders if ident == owner), None)
