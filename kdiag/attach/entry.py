@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Progress = Literal["borrowed", "started", "refused"]
 Result = TypeVar("Result")
 
-_STACK_NEEDED = 48 * 1024  # bytes: the vector registers (11 KiB at most), pthread_create, and a signal handler
+_STACK_NEEDED = 20 * 1024  # bytes: the vector registers (11 KiB at most), and pthread_create
 _LIBC = re.compile(r"(libc|libpthread|ld-musl)\b")
 _STATE_STEP = 4  # between the states of two entries: + 1 and + 2 are outcomes
 _RETRIES = Backoff(duration_s=0.01, factor=1.6, jitter=0.3, steps=12, cap_s=0.3)  # two seconds in all
@@ -233,13 +233,14 @@ class _Attempt:
 
     def _borrow(self, standing: Standing, entry: int) -> Entry:
         plan, machine = self._plan, self._plan.machine
-        if standing.call and not _has_stack(read_maps(plan.pid), standing.call.stack_pointer):
-            raise NotNowError("its stack is too small")
+        mappings = read_maps(plan.pid)
         with StoppedThread(standing.tid) as thread:
             started = self._clock.now()
             registers = thread.registers()
             if entry == SPAWN and machine.call(registers) != standing.call:
                 raise NotNowError("it had moved on when it was stopped")
+            if not _has_stack(mappings, machine.stack_pointer(registers), machine.thread_pointer(registers)):
+                raise NotNowError("it does not run on a stack of its own with enough room")
             if entry == PEND and thread.in_restartable_sequence():
                 raise NotNowError("it stands in a sequence of instructions that must not be interrupted")
             vectors = thread.registers(machine.vectors) if machine.vectors is not None else b""
@@ -282,10 +283,17 @@ def _find_functions(pid: int, interpreter: str, mappings: Sequence[Mapping]) -> 
     raise KdiagError("function-not-found", message, hint="start the service with: kdiag run -- …")
 
 
-def _has_stack(mappings: Sequence[Mapping], address: int) -> bool:
-    """Whether enough of a stack is left below a stack pointer; the main thread's grows by itself."""
-    holding = next((each for each in mappings if each.start <= address < each.end), None)
-    return holding is not None and (holding.path == "[stack]" or address - holding.start >= _STACK_NEEDED)
+def _has_stack(mappings: Sequence[Mapping], stack_pointer: int, thread_pointer: int | None) -> bool:
+    """Whether a thread runs on its own stack, with enough room left; the main thread's grows by itself.
+
+    The C library keeps a thread's own data at the top of its stack. Elsewhere (on a goroutine's stack, on one for
+    signals) it is not to be told where the stack ends.
+    """
+    holding = next((each for each in mappings if each.start <= stack_pointer < each.end), None)
+    if holding is None or holding.path == "[stack]":
+        return holding is not None
+    own = thread_pointer is None or stack_pointer < thread_pointer < holding.end
+    return own and stack_pointer - holding.start >= _STACK_NEEDED
 
 
 def _check_processor() -> None:

@@ -84,6 +84,12 @@ class Machine(Protocol):
     def program_counter(self, registers: bytes) -> int:
         """Where a stopped thread stands."""
 
+    def stack_pointer(self, registers: bytes) -> int:
+        """How far a stopped thread's stack reaches."""
+
+    def thread_pointer(self, registers: bytes) -> int | None:
+        """Where the C library keeps a stopped thread's own data; None where its registers do not tell."""
+
     def borrow(self, registers: bytes, vectors: bytes, entry: int, state: int) -> Borrowed:
         """Send a stopped thread to an entry of the block.
 

@@ -62,6 +62,14 @@ class X86_64:  # noqa: N801 - its name
         """The instruction pointer."""
         return _read(registers)["rip"]
 
+    def stack_pointer(self, registers: bytes) -> int:
+        """The stack pointer."""
+        return _read(registers)["rsp"]
+
+    def thread_pointer(self, registers: bytes) -> int | None:
+        """The base of the segment fs, by which thread-local data are reached."""
+        return _read(registers)["fs_base"]
+
     def borrow(self, registers: bytes, vectors: bytes, entry: int, state: int) -> Borrowed:  # noqa: ARG002 - saved by code
         """Lay the frame below the red zone and send the thread to `entry`.
 
