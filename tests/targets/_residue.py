@@ -44,7 +44,7 @@ def snapshot() -> Snapshot:
         "thread_hooks": _thread_hooks(),
         "trace": [_name(sys.gettrace()), _name(sys.getprofile())],
         "gc": [gc.isenabled(), list(gc.get_threshold()), gc.get_debug(), [_name(each) for each in gc.callbacks]],
-        "atexit": atexit._ncallbacks() if hasattr(atexit, "_ncallbacks") else -1,
+        "atexit": atexit._ncallbacks() if sys.version_info >= (3, 14) else -1,  # before, it counts what was taken back
         "signals": {int(number): _name(signal.getsignal(number)) for number in sorted(signal.valid_signals())},
         "mask": sorted(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "switch_interval": sys.getswitchinterval(),
