@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import msgspec
 
 from kdiag.attach.bundle import bundle
-from kdiag.attach.doors import alive, connect, find_door, gone, remove_door
+from kdiag.attach.doors import Door, alive, find_door, gone
 from kdiag.attach.memory import TargetEndedError
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
@@ -76,10 +76,10 @@ class Cost(msgspec.Struct, frozen=True):
 class Channel:
     """One host's connection to one probe. Any thread may ask; requests go one after another."""
 
-    def __init__(self, connection: socket.socket, pid: int, folder: Path, clock: Clock = REAL) -> None:
+    def __init__(self, connection: socket.socket, pid: int, clock: Clock = REAL, door: Door | None = None) -> None:
         self.pid = pid
         self._connection = connection
-        self._folder = folder
+        self._door = door
         self._clock = clock
         self._turn = threading.Lock()
         # All below is guarded by _turn.
@@ -103,12 +103,18 @@ class Channel:
             KdiagError: `probe-refused`: the door is not the target's, or it does not let us in; `probe-gone`;
                 `probe-protocol`; `target-ended`.
         """
-        connection = connect(path, pid, uid)
-        channel = cls(connection, pid, path.parent, clock)
+        door = Door(path, pid, uid)
+        try:
+            connection = door.enter()
+        except BaseException:
+            door.close()
+            raise
+        channel = cls(connection, pid, clock, door)
         try:
             channel._greet(lease_s)
         except BaseException:
             connection.close()
+            channel._leave_door()
             raise
         channel._heart.start()
         return channel
@@ -132,7 +138,7 @@ class Channel:
             except TimeoutError as error:
                 raise _silent(self.pid, method, within_s) from error
             except OSError as error:
-                raise self._lose(self._why_gone()) from error
+                raise self._lose(self._last_words() or self._why_gone()) from error
 
     def hello(self) -> Hello:
         """Ask who the probe is."""
@@ -166,8 +172,14 @@ class Channel:
         self._connection.close()
         with self._turn:
             self._gone = self._gone or gone(self.pid, "this host has closed the connection")
-        if not alive(self.pid):
-            remove_door(self._folder)
+        self._leave_door()
+
+    def _leave_door(self) -> None:
+        """Let go of the door, and remove it where the process has ended without doing so itself."""
+        if self._door:
+            if not alive(self.pid):
+                self._door.remove()
+            self._door.close()
 
     def _wait_for_the_end(self) -> None:
         """Wait until the probe closes the connection: it does so last of all."""
@@ -244,6 +256,16 @@ class Channel:
         if not alive(self.pid):
             return TargetEndedError(self.pid)
         return gone(self.pid, "it left, or the process runs another program now")
+
+    def _last_words(self) -> KdiagError | None:
+        """What the probe said before it closed the connection."""
+        with contextlib.suppress(OSError, wire.WireError):
+            self._connection.settimeout(0)
+            for body in self._decoder.feed(self._connection.recv(READ_BYTES)):
+                message = wire.decode(body)
+                if "error" in message:
+                    return self._error(message)
+        return None
 
     def _convert(self, result: dict[str, Any], kind: type[T]) -> T:
         try:

@@ -53,8 +53,8 @@ class Probe:
             listener, lambda host, request: answer(self, host, request), self.crashes, options["lease_s"]
         )
 
-    def start(self) -> None:
-        """Serve in a thread of its own, and then take everything away.
+    def start(self, guest: Any = None) -> None:
+        """Serve in a thread of its own, `guest` first, and then take everything away.
 
         Raises:
             RuntimeError: the process can have no more threads.
@@ -62,6 +62,8 @@ class Probe:
         atexit.register(self._at_exit)
         fork.register(self.after_fork_in_child)
         try:
+            if guest is not None:
+                self.server.admit(guest)
             threading.Thread(target=self._live, name=THREAD_NAME, daemon=True).start()
         except BaseException:
             self._forget()
@@ -115,9 +117,8 @@ def take_over(loaded: Loaded, folder: str, listener: Any, peer: Any, boot_thread
     """Serve the door that stage 0 has opened, and the host that it has let in."""
     probe = Probe(folder, listener, loaded.options, loaded)
     probe.boot_thread = boot_thread
-    probe.server.admit(peer)
     probe.cost.note_thread("kdiag-boot")
-    probe.start()
+    probe.start(peer)
 
 
 def follow(options: dict[str, Any], loaded: Loaded) -> bool:

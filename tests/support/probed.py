@@ -9,7 +9,6 @@ import contextlib
 import json
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.bundle import PARENTS, boot_text
@@ -20,6 +19,7 @@ from tests.support.targets import start_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from tests.support.interpreters import Interpreter
     from tests.support.targets import Target

@@ -12,13 +12,15 @@ import gc
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.targets import _ready, _residue
+
+if TYPE_CHECKING:
+    import socket
 
 _held: dict[str, Any] = {}
 
@@ -36,7 +38,7 @@ def snapshot() -> dict[str, Any]:
 
 def remember_modules() -> dict[str, Any]:
     """Hold weak references to all modules of a probe, to tell later whether they went."""
-    import weakref  # noqa: PLC0415
+    import weakref
 
     found = {name: weakref.ref(module) for name, module in sys.modules.items() if name.startswith("_kdiag_")}
     _held["modules"] = found
@@ -121,7 +123,7 @@ def mine_are_open() -> dict[str, Any]:
 
 def hold_the_interpreter(seconds: float) -> dict[str, Any]:
     """Keep all other threads from running for a while, as a long call into C does."""
-    import ctypes  # noqa: PLC0415
+    import ctypes
 
     ctypes.PyDLL(None).usleep(int(seconds * 1e6))
     return {}
@@ -129,7 +131,7 @@ def hold_the_interpreter(seconds: float) -> dict[str, Any]:
 
 def become(seconds: float) -> dict[str, Any]:
     """Replace the program."""
-    os.execv("/bin/sleep", ["sleep", str(seconds)])
+    os.execv("/bin/sleep", ["sleep", str(seconds)])  # noqa: S606 - it is what is tested
 
 
 COMMANDS = {
