@@ -13,6 +13,7 @@ from kdiag.core.model import (
     CollectorSample,
     Limitation,
     LineFacts,
+    ProbeSample,
     ProcessSample,
     ProfileSample,
     StackSample,
@@ -23,7 +24,7 @@ from kdiag.core.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Sample = StackSample | ProcessSample | CollectorSample | ProfileSample
+Sample = StackSample | ProcessSample | CollectorSample | ProfileSample | ProbeSample
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Recorder:
     _process: list[ProcessSample] = field(default_factory=list, init=False)
     _collector: list[CollectorSample] = field(default_factory=list, init=False)
     _profile: list[ProfileSample] = field(default_factory=list, init=False)
+    _probe: list[ProbeSample] = field(default_factory=list, init=False)
 
     def add(self, sample: Sample) -> None:
         """Keep one sample; called by the sources' threads."""
@@ -53,6 +55,8 @@ class Recorder:
                     self._collector.append(sample)
                 case ProfileSample():
                     self._profile.append(sample)
+                case ProbeSample():
+                    self._probe.append(sample)
 
     def window(
         self,
@@ -66,19 +70,19 @@ class Recorder:
         with self._lock:
             return Window(
                 self.target, self.started_at, ended_at, tuple(self._stacks), tuple(self._process),
-                tuple(self._collector), tuple(self._profile), lines=lines, limitations=limitations, ended=ended,
+                tuple(self._collector), tuple(self._profile), tuple(self._probe), lines, limitations, ended,
             )  # fmt: skip
 
     def counts(self) -> tuple[int, int, int]:
-        """Stack, process and collector samples so far."""
+        """Stack, process and probe samples so far."""
         with self._lock:
-            return len(self._stacks), len(self._process), len(self._collector)
+            return len(self._stacks), len(self._process), len(self._probe)
 
     def places(self) -> list[tuple[str, int]]:
         """(file, line) of all frames seen, most often seen first."""
         counted: dict[tuple[str, int], int] = {}
         with self._lock:
-            stacks, profiles = list(self._stacks), list(self._profile)
+            stacks, profiles, probe = list(self._stacks), list(self._profile), list(self._probe)
         for sample in stacks:
             for thread in sample.threads:
                 for frame in thread.frames:
@@ -88,4 +92,6 @@ class Recorder:
                 for frame in stack.frames:
                     key = frame.file, frame.line
                     counted[key] = counted.get(key, 0) + stack.count
+        for frame in (frame for inside in probe for frame in inside.frames()):
+            counted[frame.file, frame.line] = counted.get((frame.file, frame.line), 0) + 1
         return sorted(counted, key=counted.__getitem__, reverse=True)

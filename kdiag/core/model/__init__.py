@@ -20,6 +20,16 @@ from kdiag.core.model.findings import (
     StackGroup,
     Threshold,
 )
+from kdiag.core.model.probed import (
+    Allocator,
+    CollectorAccount,
+    LoopDelay,
+    ProbedLoop,
+    ProbedThread,
+    ProbedWait,
+    ProbeSample,
+    WaitKind,
+)
 from kdiag.core.model.samples import (
     HEALTHY,
     INCONCLUSIVE,
@@ -38,15 +48,17 @@ from kdiag.core.model.samples import (
     Target,
     ThreadSample,
     Wait,
-    Window,
 )
+from kdiag.core.model.window import Window
 
 __all__ = [
     "HEALTHY",
     "INCONCLUSIVE",
     "SEVERITIES",
     "Access",
+    "Allocator",
     "Child",
+    "CollectorAccount",
     "CollectorSample",
     "Cost",
     "Evidence",
@@ -54,10 +66,15 @@ __all__ = [
     "Frame",
     "Limitation",
     "LineFacts",
+    "LoopDelay",
     "NotEnoughEvidence",
     "Observation",
     "Outcome",
     "Place",
+    "ProbeSample",
+    "ProbedLoop",
+    "ProbedThread",
+    "ProbedWait",
     "ProcessSample",
     "ProfileSample",
     "ProfiledStack",
@@ -71,5 +88,6 @@ __all__ = [
     "ThreadSample",
     "Threshold",
     "Wait",
+    "WaitKind",
     "Window",
 ]

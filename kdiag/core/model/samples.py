@@ -1,4 +1,4 @@
-"""What was seen: samples of each source, and the window that holds them.
+"""What was seen: samples of each source outside of the target, and what is known of the target itself.
 
 It is separate from what is concluded, because sources know only this half.
 """
@@ -222,29 +222,3 @@ class Limitation:
     reference: str
     message: str
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Everything that was seen of one process between two moments; what detectors read.
-
-    Attributes:
-        lines: what the source says about (file, line) of the frames that matter; missing where it was not readable.
-        ended: the target ended while it was observed.
-    """
-
-    target: Target
-    started_at: float
-    ended_at: float
-    stacks: tuple[StackSample, ...] = ()
-    process: tuple[ProcessSample, ...] = ()
-    collector: tuple[CollectorSample, ...] = ()
-    profile: tuple[ProfileSample, ...] = ()
-    lines: Mapping[tuple[str, int], LineFacts] = field(default_factory=lambda: MappingProxyType({}))
-    limitations: tuple[Limitation, ...] = ()
-    ended: bool = False
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds from the window's start to its end."""
-        return self.ended_at - self.started_at

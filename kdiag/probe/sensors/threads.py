@@ -14,8 +14,8 @@ import time
 from itertools import chain, compress, tee
 from typing import TYPE_CHECKING, Any
 
-from . import blocks, calls
-from .places import places_of, text, threads
+from . import OWN_THREADS, blocks, calls
+from .places import instance_dict, places_of, text, threads
 from .waits import Wait, lock_of, wait_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class ThreadsSensor:
     def data(self, since: int) -> dict[str, Any]:  # noqa: ARG002 - every look is complete
         """All threads but ours: ident, native id, name, daemon, frames (innermost first), and the wait if any.
 
-        Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
+        Threads that Python code did not start have no name. `own` has the native ids of our threads. `dropped` counts
+        threads beyond the limit.
         """
         at = time.perf_counter()
         known = threads()
@@ -73,6 +74,7 @@ class ThreadsSensor:
                 _thread(ident, known.get(ident, {}), frames.get(ident), waits.get(ident), owners)
                 for ident in waiting_first
             ],
+            "own": _own_native_ids(),
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
         }
@@ -156,3 +158,8 @@ def _owner(wait: Wait, holders: list[tuple[int, list[Any]]]) -> tuple[int, list[
     known = {ident for ident, _ in holders}
     owner = wait.owner or (known.pop() if len(known) == 1 else 0)
     return owner, next((place for ident, place in holders if ident == owner), None)
+
+
+def _own_native_ids() -> list[int]:
+    known = [instance_dict(thread) for thread in threading._active.copy().values()]  # type: ignore[attr-defined]
+    return [each["_native_id"] for each in known if each.get("_name") in OWN_THREADS and each.get("_native_id")]

@@ -1,0 +1,139 @@
+"""What was seen from inside the target, by the probe's sensors.
+
+Separate from the other samples because it is exact where they estimate, and absent where the probe could not get in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kdiag.core.model.samples import Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WaitKind = Literal["lock", "rlock", "condition", "event", "semaphore", "barrier", "queue", "future", "thread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allocator:
+    """A place whose allocations started collections, or that asked for them.
+
+    Attributes:
+        frames: innermost first, a few of them.
+        asked: how many of the collections were asked for by hand, at least.
+    """
+
+    frames: tuple[Frame, ...]
+    ident: int
+    thread: str
+    collections: int
+    seconds: float
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorAccount:
+    """What the collector did since the account before. Tuples have one number for each generation.
+
+    Attributes:
+        span_s: seconds that the account covers.
+        seconds: spent in collections that ended in it.
+        longest_s: the longest of them; below 10 ms rounded down to a power of two nanoseconds.
+        missed: collections that were not timed because too many came at once; 0 as a rule.
+        frozen: objects that `gc.freeze` has put out of the collector's sight.
+    """
+
+    span_s: float
+    seconds: tuple[float, ...]
+    collections: tuple[int, ...]
+    collected: tuple[int, ...]
+    uncollectable: tuple[int, ...]
+    longest_s: float
+    asked: int
+    missed: int
+    thresholds: tuple[int, ...]
+    enabled: bool
+    frozen: int
+    allocators: tuple[Allocator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedWait:
+    """What a thread waits for, by the object itself.
+
+    Attributes:
+        lock: identity of the object, the same in all threads and looks.
+        name: "module.NAME", "Class.attr" or a local variable's; "" where it is not known.
+        owner: ident of the thread that holds the lock, or that is joined; 0 where it is not known.
+        held_at: where the owner entered the `with` block on it.
+        depth: index of the frame that waits, behind the library's own.
+    """
+
+    kind: WaitKind
+    lock: int
+    name: str
+    owner: int
+    held_at: Frame | None
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedThread:
+    """One Python thread; `native_id` is its kernel thread id in our PID namespace, 0 when unknown."""
+
+    ident: int
+    native_id: int
+    name: str
+    daemon: bool
+    frames: tuple[Frame, ...]
+    wait: ProbedWait | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedLoop:
+    """One asyncio loop now. `waiting_s` is how long a callback has been outstanding in it, and `frames` why."""
+
+    loop: int
+    ident: int
+    thread: str
+    ready: int
+    scheduled: int
+    waiting_s: float
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopDelay:
+    """How long one callback had to wait in a loop, and what the loop's thread was in meanwhile (if it was seen)."""
+
+    loop: int
+    seconds: float
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSample:
+    """What the probe's sensors told at one moment. `tasks` is None where asyncio does not count them cheaply."""
+
+    at: float
+    collector: CollectorAccount
+    threads: tuple[ProbedThread, ...]
+    loops: tuple[ProbedLoop, ...]
+    delays: tuple[LoopDelay, ...]
+    blocks: int
+    tasks: int | None = None
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames in it."""
+        for allocator in self.collector.allocators:
+            yield from allocator.frames
+        for thread in self.threads:
+            yield from thread.frames
+            if thread.wait and thread.wait.held_at:
+                yield thread.wait.held_at
+        for loop in self.loops:
+            yield from loop.frames
+        for delay in self.delays:
+            yield from delay.frames

@@ -1,0 +1,285 @@
+"""What the probe's sensors tell, as samples: everything that comes from inside the target is checked here.
+
+It is separate from the channel, which carries answers without knowing what is in them. The sensors count from their
+start, and several hosts may share them: what happened in this session is the difference between two answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from kdiag.attach.channel import Channel, Cost
+from kdiag.core.model import (
+    Allocator,
+    CollectorAccount,
+    Frame,
+    LoopDelay,
+    ProbedLoop,
+    ProbedThread,
+    ProbedWait,
+    ProbeSample,
+    WaitKind,
+)
+from kdiag.errors import KdiagError
+from kdiag.machinery.clock import Clock
+from kdiag.sources.tools import SourceError
+
+if TYPE_CHECKING:
+    from kdiag.machinery.context import Context
+
+SENSORS = ("gc", "threads", "loops", "memory")
+PERIOD_S = 0.5
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Place = tuple[str, _Count, str]
+
+
+class _Allocator(msgspec.Struct, frozen=True):
+    thread: str
+    ident: _Count
+    frames: tuple[_Place, ...]
+    collections: _Count
+    seconds: _Seconds
+    asked: _Count
+
+
+class _Pause(msgspec.Struct, frozen=True):
+    sequence: _Count
+    seconds: _Seconds
+
+
+class _Collector(msgspec.Struct, frozen=True):
+    at: _Seconds
+    seconds: tuple[_Seconds, _Seconds, _Seconds]
+    seen: tuple[_Count, _Count, _Count]
+    collections: tuple[_Count, ...]
+    collected: tuple[int, ...]
+    uncollectable: tuple[int, ...]
+    asked: _Count
+    histogram: tuple[tuple[_Count, _Count], ...]
+    thresholds: tuple[int, ...]
+    enabled: bool
+    frozen: _Count
+    places: tuple[_Allocator, ...]
+    pauses: tuple[_Pause, ...]
+    sequence: _Count
+
+
+class _Wait(msgspec.Struct, frozen=True):
+    kind: WaitKind
+    id: _Count
+    name: str
+    owner: _Count
+    held_at: _Place | None
+    depth: _Count
+
+
+class _Thread(msgspec.Struct, frozen=True):
+    ident: _Count
+    native: _Count
+    name: str
+    daemon: bool
+    frames: tuple[_Place, ...]
+    wait: _Wait | None = None
+
+
+class _Threads(msgspec.Struct, frozen=True):
+    threads: tuple[_Thread, ...]
+    own: tuple[_Count, ...]
+
+
+class _Loop(msgspec.Struct, frozen=True):
+    loop: _Count
+    ident: _Count
+    thread: str
+    ready: _Count
+    scheduled: _Count
+    outstanding: _Seconds
+    frames: tuple[_Place, ...]
+
+
+class _Delay(msgspec.Struct, frozen=True):
+    loop: _Count
+    seconds: _Seconds
+    frames: tuple[_Place, ...]
+
+
+class _Loops(msgspec.Struct, frozen=True):
+    loops: tuple[_Loop, ...]
+    delays: tuple[_Delay, ...]
+    sequence: _Count
+    tasks: _Count | None
+
+
+class _Memory(msgspec.Struct, frozen=True):
+    blocks: _Count
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    gc: _Collector
+    threads: _Threads
+    loops: _Loops
+    memory: _Memory
+
+
+@dataclass
+class ProbeSource:
+    """Asks the probe at the other end of a channel.
+
+    Attributes:
+        host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
+        own_threads: kernel thread ids of the probe's own threads, in our namespace.
+    """
+
+    channel: Channel
+    host_id: Callable[[int], int]
+    clock: Clock
+    own_threads: frozenset[int] = frozenset()
+    _before: _Answer | None = field(default=None, init=False)
+    _first_cost: Cost | None = field(default=None, init=False)
+    _last_cost: Cost | None = field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Start the sensors; what they saw before this belongs to other sessions.
+
+        Raises:
+            SourceError: as `sample`.
+        """
+        try:
+            started = self.channel.request("start", sensors=list(SENSORS)).get("sensors")
+            if not isinstance(started, list) or not set(SENSORS) <= set(started):
+                raise SourceError("sensor-failed", f"The probe started only these sensors: {started}.")
+            self._before = self._read()
+            self._first_cost = self._last_cost = self.channel.cost()
+        except KdiagError as error:
+            raise _source_error(error) from error
+
+    def sample(self, _ctx: Context) -> ProbeSample:
+        """What the sensors saw since the last time.
+
+        Raises:
+            SourceError: the probe is gone, does not answer, or answers what is no sample.
+        """
+        before = self._before
+        if before is None:
+            raise SourceError("sensor-failed", "The probe's sensors were never started.")
+        try:
+            answer = self._read()
+            self._last_cost = self.channel.cost()
+        except KdiagError as error:
+            raise _source_error(error) from error
+        self._before = answer
+        return ProbeSample(
+            at=self.clock.now(),
+            collector=_account(before.gc, answer.gc),
+            threads=tuple(self._thread(thread) for thread in answer.threads.threads),
+            loops=tuple(
+                ProbedLoop(
+                    each.loop, each.ident, each.thread, each.ready, each.scheduled, each.outstanding,
+                    _frames(each.frames),
+                )
+                for each in answer.loops.loops
+            ),
+            delays=tuple(LoopDelay(each.loop, each.seconds, _frames(each.frames)) for each in answer.loops.delays),
+            blocks=answer.memory.blocks,
+            tasks=answer.loops.tasks,
+        )  # fmt: skip
+
+    def cost(self) -> tuple[float, float]:
+        """The probe's share of one processor since `begin`, and its longest pause (seconds), as far as it told."""
+        first, last = self._first_cost, self._last_cost
+        if first is None or last is None:
+            return 0.0, 0.0
+        elapsed = last.elapsed_s - first.elapsed_s
+        return max(0.0, last.cpu_s - first.cpu_s) / elapsed if elapsed > 0 else 0.0, last.longest_pause_s
+
+    def _read(self) -> _Answer:
+        before = self._before
+        since = {"gc": before.gc.sequence, "loops": before.loops.sequence} if before else {}
+        result = self.channel.request("read", sensors={name: since.get(name, 0) for name in SENSORS})
+        answer = decode(result)
+        self.own_threads = frozenset(filter(None, map(self.host_id, answer.threads.own)))
+        return answer
+
+    def _thread(self, thread: _Thread) -> ProbedThread:
+        return ProbedThread(
+            thread.ident, self.host_id(thread.native), thread.name, thread.daemon, _frames(thread.frames),
+            _wait(thread.wait) if thread.wait and thread.wait.depth < len(thread.frames) else None,
+        )  # fmt: skip
+
+
+def decode(result: dict[str, Any]) -> _Answer:
+    """An answer by type.
+
+    Raises:
+        SourceError: `probe-protocol`.
+    """
+    try:
+        return msgspec.convert(result, _Answer)
+    except msgspec.ValidationError as error:
+        message = f"What the probe's sensors told is nothing that we know: {error}."
+        raise SourceError("probe-protocol", message, hint="detach, so that a probe of this version can come") from error
+
+
+def _account(before: _Collector, now: _Collector) -> CollectorAccount:
+    """What happened between two answers."""
+    counted = _minus(now.collections, before.collections)
+    known = {(each.ident, each.frames): each for each in before.places}
+    allocators = []
+    for each in now.places:
+        earlier = known.get((each.ident, each.frames))
+        new = each.collections - (earlier.collections if earlier else 0)
+        if new > 0:
+            allocators.append(
+                Allocator(
+                    _frames(each.frames), each.ident, each.thread, new,
+                    each.seconds - (earlier.seconds if earlier else 0.0),
+                    each.asked - (earlier.asked if earlier else 0),
+                )
+            )  # fmt: skip
+    return CollectorAccount(
+        span_s=now.at - before.at,
+        seconds=tuple(max(0.0, after - first) for after, first in zip(now.seconds, before.seconds, strict=True)),
+        collections=counted,
+        collected=_minus(now.collected, before.collected),
+        uncollectable=_minus(now.uncollectable, before.uncollectable),
+        longest_s=_longest(before, now),
+        asked=max(0, now.asked - before.asked),
+        missed=max(0, sum(counted) - sum(_minus(now.seen, before.seen))),
+        thresholds=now.thresholds,
+        enabled=now.enabled,
+        frozen=now.frozen,
+        allocators=tuple(allocators),
+    )
+
+
+def _longest(before: _Collector, now: _Collector) -> float:
+    """The longest collection between two answers: among the long ones exactly, else by the histogram's last step."""
+    long = [pause.seconds for pause in now.pauses if pause.sequence > before.sequence]
+    if long:
+        return max(long)
+    earlier = dict(before.histogram)
+    steps = [step for step, count in now.histogram if count > earlier.get(step, 0)]
+    return float(2 ** (max(steps) - 1)) / 1e9 if steps and 0 < max(steps) < 64 else 0.0
+
+
+def _minus(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(0, after - first) for after, first in zip(now, before, strict=False))
+
+
+def _wait(wait: _Wait) -> ProbedWait:
+    held_at = Frame(*wait.held_at) if wait.held_at else None
+    return ProbedWait(wait.kind, wait.id, wait.name, wait.owner, held_at, wait.depth)
+
+
+def _frames(places: tuple[_Place, ...]) -> tuple[Frame, ...]:
+    return tuple(Frame(*place) for place in places)
+
+
+def _source_error(error: KdiagError) -> SourceError:
+    return error if isinstance(error, SourceError) else SourceError(error.reference, error.message, hint=error.hint)
