@@ -145,6 +145,7 @@ class _Plan:
 
     pid: int
     machine: Machine
+    features: frozenset[str]
     interpreter: tuple[tuple[int, int], ...]
     literals: dict[str, int]
     code_at: int
@@ -158,7 +159,11 @@ def _plan(facts: ProcessFacts, text: bytes) -> _Plan:
         message = f"process {facts.pid} cannot be entered: its interpreter was not found"
         raise interpreter.problem if interpreter and interpreter.problem else KdiagError("not-python", message)
     machine = machine_of(interpreter.machine)
-    _check_processor()
+    features = _processor_features()
+    refusal = machine.refusal(features, running=False)
+    if refusal:
+        message = f"kdiag cannot enter processes on this processor: {refusal}"
+        raise KdiagError("unsupported-processor", message, hint="start the service with: kdiag run -- …")
     mappings = read_maps(facts.pid)
     literals = _find_functions(facts.pid, interpreter.path, mappings)
     ended = _padded(text + b"\0")
@@ -167,7 +172,7 @@ def _plan(facts: ProcessFacts, text: bytes) -> _Plan:
     if room is None:
         message = f"process {facts.pid} cannot be entered: none of its files has {len(ended)} bytes of padding"
         raise KdiagError("no-room-for-code", message, hint="start the service with: kdiag run -- …")
-    return _Plan(facts.pid, machine, interpreter.writable, {**literals, "text": room[1]}, *room, ended)
+    return _Plan(facts.pid, machine, features, interpreter.writable, {**literals, "text": room[1]}, *room, ended)
 
 
 class _Attempt:
@@ -237,14 +242,18 @@ class _Attempt:
         with StoppedThread(standing.tid) as thread:
             started = self._clock.now()
             registers = thread.registers()
-            if entry == SPAWN and machine.call(registers) != standing.call:
+            call = standing.call if standing.call and machine.stands_in(standing.call, registers) else None
+            if entry == SPAWN and not call:
                 raise NotNowError("it had moved on when it was stopped")
+            refusal = machine.refusal(plan.features, running=call is None)
+            if refusal:
+                raise NotNowError(refusal)
             if not _has_stack(mappings, machine.stack_pointer(registers), machine.thread_pointer(registers)):
                 raise NotNowError("it does not run on a stack of its own with enough room")
             if entry == PEND and thread.in_restartable_sequence():
                 raise NotNowError("it stands in a sequence of instructions that must not be interrupted")
             vectors = thread.registers(machine.vectors) if machine.vectors is not None else b""
-            borrowed = machine.borrow(registers, vectors, plan.code_at + entry, self._state)
+            borrowed = machine.borrow(registers, vectors, plan.code_at + entry, self._state, call)
             resume = {"resume": borrowed.resume, "resume_interrupted": borrowed.resume_interrupted}
             block = _padded(fill(machine.code, {**plan.literals, **resume}))
             thread.write(plan.code_at, block)
@@ -296,17 +305,11 @@ def _has_stack(mappings: Sequence[Mapping], stack_pointer: int, thread_pointer: 
     return own and stack_pointer - holding.start >= _STACK_NEEDED
 
 
-def _check_processor() -> None:
-    """The code saves the vector registers by an instruction that x86-64 has had since 2008.
-
-    Raises:
-        KdiagError: `unsupported-processor`.
-    """
+def _processor_features() -> frozenset[str]:
+    """What the processor can do; its cores are alike in what programs may use."""
     cpuinfo = Path("/proc/cpuinfo").read_text(errors="replace")
-    flags = next((line.split() for line in cpuinfo.splitlines() if line.startswith("flags")), None)
-    if flags is not None and "xsave" not in flags:
-        message = "kdiag cannot enter processes on this processor: it has no xsave"
-        raise KdiagError("unsupported-processor", message, hint="start the service with: kdiag run -- …")
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    return frozenset(next((words.split() for name, _, words in lines if name.strip() in {"flags", "Features"}), ()))
 
 
 def _padded(data: bytes) -> bytes:

@@ -88,7 +88,8 @@ def parse_call(text: str) -> Call | None:
     words = text.split()
     if not words or words[0] in {"running", "-1"}:
         return None
-    return Call(int(words[0]), tuple(int(word, 16) for word in words[1:7]), int(words[7], 16))
+    arguments, (stack, program) = words[1:7], words[7:9]
+    return Call(int(words[0]), tuple(int(word, 16) for word in arguments), int(stack, 16), int(program, 16))
 
 
 def _runs(schedstat: str) -> int:

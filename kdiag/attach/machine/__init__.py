@@ -36,11 +36,12 @@ FUNCTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The system call in which a thread stands: its number, and its arguments as the kernel was given them."""
+    """The system call in which a thread waits: its number, its arguments as the kernel was given them, and whence."""
 
     number: int
     arguments: tuple[int, ...]
     stack_pointer: int
+    program_counter: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,14 @@ class Machine(Protocol):
     futexes: frozenset[int]
     vectors: int | None
 
-    def call(self, registers: bytes) -> Call | None:
-        """The system call in which a stopped thread stands and from which it can be borrowed; None: in none."""
+    def refusal(self, features: frozenset[str], *, running: bool) -> str | None:
+        """Why no thread can be borrowed, or none that was running, on a processor with these features; None: it can.
+
+        The features are named as `/proc/cpuinfo` names them.
+        """
+
+    def stands_in(self, call: Call, registers: bytes) -> bool:
+        """Whether a stopped thread still stands in the system call in which it was seen waiting."""
 
     def program_counter(self, registers: bytes) -> int:
         """Where a stopped thread stands."""
@@ -90,7 +97,7 @@ class Machine(Protocol):
     def thread_pointer(self, registers: bytes) -> int | None:
         """Where the C library keeps a stopped thread's own data; None where its registers do not tell."""
 
-    def borrow(self, registers: bytes, vectors: bytes, entry: int, state: int) -> Borrowed:
+    def borrow(self, registers: bytes, vectors: bytes, entry: int, state: int, call: Call | None) -> Borrowed:
         """Send a stopped thread to an entry of the block.
 
         Args:
@@ -98,6 +105,7 @@ class Machine(Protocol):
             vectors: the register set `vectors`, empty when there is none.
             entry: the address of SPAWN or PEND.
             state: the first eight bytes of what the code finds on the stack.
+            call: the system call in which it stands; None when it was running.
         """
 
 
@@ -116,6 +124,10 @@ def machine_of(name: str) -> Machine:
         from kdiag.attach.machine.x86_64 import X86_64  # noqa: PLC0415 - only the one that runs here
 
         return X86_64()
+    if name == "aarch64":
+        from kdiag.attach.machine.aarch64 import AArch64  # noqa: PLC0415
+
+        return AArch64()
     message = f"kdiag cannot enter processes on this processor ({name})"
     hint = "start the service with `kdiag run`, or diagnose it from outside: kdiag diagnose --attach none"
     raise KdiagError("unsupported-processor", message, hint=hint)

@@ -6,6 +6,7 @@ import platform
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_literals_are_filled_in_order() -> None:
 
 
 def test_a_running_thread_goes_on_where_it_was() -> None:
-    borrowed = X86_64().borrow(registers(), b"", CODE + PEND, STATE)
+    borrowed = X86_64().borrow(registers(), b"", CODE + PEND, STATE, None)
     before, there = named(registers()), named(borrowed.registers)
     assert (there["rip"], there["rsp"], there["orig_rax"]) == (CODE + PEND, borrowed.stack_at, NO_CALL)
     assert {name: there[name] for name in NAMES if name not in {"rip", "rsp", "orig_rax"}} == {
@@ -114,7 +115,7 @@ def test_a_running_thread_goes_on_where_it_was() -> None:
 
 @pytest.mark.parametrize("offset", range(16))
 def test_the_frame_lies_aligned_below_the_red_zone(offset: int) -> None:
-    borrowed = X86_64().borrow(registers(rsp=STACK + offset), b"", CODE + SPAWN, STATE)
+    borrowed = X86_64().borrow(registers(rsp=STACK + offset), b"", CODE + SPAWN, STATE, None)
     assert borrowed.stack_at % 16 == 0
     assert borrowed.stack_at + len(borrowed.stack) <= STACK + offset - 128
 
@@ -134,7 +135,7 @@ def test_a_system_call_is_made_again_or_told_that_it_was_interrupted(
     result: int, resumes_with: int, again: bool, interruptible: int
 ) -> None:
     stopped = registers(orig_rax=EPOLL_WAIT, rax=result, rip=0x5000)
-    borrowed = X86_64().borrow(stopped, b"", CODE + SPAWN, STATE)
+    borrowed = X86_64().borrow(stopped, b"", CODE + SPAWN, STATE, None)
     saved = frame(borrowed.stack)
     assert saved["rax"] == resumes_with & NO_CALL
     assert saved["call"] == interruptible
@@ -143,8 +144,13 @@ def test_a_system_call_is_made_again_or_told_that_it_was_interrupted(
 
 
 def test_a_call_is_known_by_its_number_arguments_and_stack() -> None:
-    stopped = registers(orig_rax=FUTEX, rax=-512, rdi=1, rsi=2, rdx=3, r10=4, r8=5, r9=6)
-    assert X86_64().call(stopped) == Call(FUTEX, (1, 2, 3, 4, 5, 6), STACK)
+    stopped = registers(orig_rax=FUTEX, rax=-512, rdi=1, rsi=2, rdx=3, r10=4, r8=5, r9=6, rip=0x5000)
+    call = Call(FUTEX, (1, 2, 3, 4, 5, 6), STACK, 0x5000)
+    assert X86_64().stands_in(call, stopped)
+    for field, value in {
+        "number": EPOLL_WAIT, "arguments": (0,) * 6, "stack_pointer": 0, "program_counter": 0
+    }.items():  # fmt: skip
+        assert not X86_64().stands_in(replace(call, **{field: value}), stopped)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +162,15 @@ def test_a_call_is_known_by_its_number_arguments_and_stack() -> None:
     ],
 )
 def test_a_thread_that_is_not_in_a_call_any_more(known: dict[str, int]) -> None:
-    assert X86_64().call(registers(**known)) is None
+    stopped = registers(**known)
+    names = named(stopped)
+    arguments = tuple(names[name] for name in ("rdi", "rsi", "rdx", "r10", "r8", "r9"))
+    assert not X86_64().stands_in(Call(FUTEX, arguments, STACK, names["rip"]), stopped)
+
+
+def test_a_processor_that_lacks_what_the_code_needs() -> None:
+    assert X86_64().refusal(frozenset({"sse2", "xsave"}), running=True) is None
+    assert X86_64().refusal(frozenset({"sse2"}), running=False)
 
 
 def test_a_processor_that_is_not_known() -> None:

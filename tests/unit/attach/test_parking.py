@@ -15,7 +15,7 @@ READ, EPOLL_WAIT, FUTEX, MMAP, OPENAT = 0, 232, 202, 9, 257
 
 
 def standing(tid: int, number: int | None, *, state: str = "S", address: int = 0x1000, runs: int = 3) -> Standing:
-    call = None if number is None else Call(number, (address, 0, 0, 0, 0, 0), 0x7FFF0000)
+    call = None if number is None else Call(number, (address, 0, 0, 0, 0, 0), 0x7FFF0000, 0x400000)
     return Standing(tid, state, call, runs)
 
 
@@ -60,7 +60,8 @@ def test_the_interpreters_own_lock_is_known_by_its_address(address: int, inside:
 
 def test_the_kernels_account_of_a_system_call() -> None:
     text = "202 0x7f16e1d4e6f4 0x89 0x0 0x7ffe824b2d90 0x0 0xffffffff 0x7ffe824b2d40 0x7f16e1b0b117\n"
-    assert parse_call(text) == Call(202, (0x7F16E1D4E6F4, 0x89, 0, 0x7FFE824B2D90, 0, 0xFFFFFFFF), 0x7FFE824B2D40)
+    arguments = (0x7F16E1D4E6F4, 0x89, 0, 0x7FFE824B2D90, 0, 0xFFFFFFFF)
+    assert parse_call(text) == Call(202, arguments, 0x7FFE824B2D40, 0x7F16E1B0B117)
     assert parse_call("running\n") is None
     assert parse_call("-1 0x7ffe824b2d40 0x7f16e1b0b117\n") is None
     assert parse_call("") is None
