@@ -24,7 +24,7 @@ TYPE_CHECKING = False  # importing `typing` would take longer than all the rest
 if TYPE_CHECKING:
     from typing import Any
 
-_THREAD = "kdiag-door"  # the kernel's name of it, as `top -H` shows it
+_THREAD = b"kdiag-door"  # the kernel's name of it, as `top -H` shows it
 _VISITED_THREAD = "kdiag-probe"
 _PRIVATE = __name__.partition(".")[0]
 _OPENS_AFTER_S = 0.1
@@ -103,7 +103,7 @@ class _Keeper:
         if not self._ended.acquire(True, _MOST_FOR_AN_END_S):
             return False
         deadline = time.monotonic() + _MOST_FOR_AN_END_S
-        while os.path.exists(f"/proc/self/task/{self._native_id}") and time.monotonic() < deadline:  # noqa: PTH110
+        while os.path.exists(f"/proc/self/task/{self._native_id}") and time.monotonic() < deadline:
             time.sleep(0.0001)
         return True
 
@@ -144,8 +144,7 @@ class _Keeper:
     def _run(self) -> None:
         try:
             self._native_id = _thread.get_native_id()
-            with open(f"/proc/self/task/{self._native_id}/comm", "w") as name:  # noqa: PTH123
-                name.write(_THREAD)
+            _name_thread(self._native_id, _THREAD)
             if not self._end.acquire(True, _OPENS_AFTER_S):
                 self._keep()
         except BaseException:  # noqa: S110 - a service never hears of our troubles
@@ -156,7 +155,10 @@ class _Keeper:
     def _keep(self) -> None:
         """Wait for hosts; what one wants is the probe's business, which comes back when all have gone."""
         while not self._ending:
-            self._host = self._host or self._next_host()
+            try:
+                self._host = self._host or self._next_host()
+            except Exception:  # out of descriptors, or ours is another's by now: look again later
+                self._end.acquire(True, _CHECK_S)
             if self._host is None or self._door is None or self._ending:
                 continue
             host, self._host = self._host, None
@@ -193,7 +195,16 @@ class _Keeper:
         if found is not None:
             self._door = _Door(*found)
             self._door.listener.settimeout(_CHECK_S)
-            _remove_dead_doors(os.path.dirname(self._door.folder))  # noqa: PTH120
+            _remove_dead_doors(os.path.dirname(self._door.folder))
+
+
+def _name_thread(native_id: int, name: bytes) -> None:
+    """Say who we are, to whoever looks at the process's threads from outside."""
+    descriptor = os.open(f"/proc/self/task/{native_id}/comm", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, name)
+    finally:
+        os.close(descriptor)
 
 
 def _visit(door: _Door, host: Any) -> None:
@@ -229,7 +240,7 @@ def _serve(door: _Door, host: Any) -> None:
 
 def _version() -> str:
     """What `kdiag.__version__` says, without making kdiag importable."""
-    with open(os.path.dirname(os.path.dirname(__file__)) + "/__init__.py", encoding="utf-8") as file:  # noqa: PTH120, PTH123
+    with open(os.path.dirname(os.path.dirname(__file__)) + "/__init__.py", encoding="utf-8") as file:
         return next(line.split('"')[1] for line in file if line.startswith("__version__"))
 
 
@@ -249,7 +260,7 @@ def _remove_dead_doors(parent: str) -> None:
     start = f".kdiag-{os.geteuid()}-"
     for name in os.listdir(parent):
         number = name[len(start) :]
-        left = name.startswith(start) and number.isdigit() and not os.path.exists(f"/proc/{number}")  # noqa: PTH110
+        left = name.startswith(start) and number.isdigit() and not os.path.exists(f"/proc/{number}")
         if left and not somebody_listens(f"{parent}/{name}"):
             close_door(f"{parent}/{name}")
 

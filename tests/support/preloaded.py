@@ -34,9 +34,14 @@ def under_kdiag_run(python: Interpreter | None = None) -> Interpreter:
 
 
 @contextlib.contextmanager
-def installed_for(python: Interpreter) -> Iterator[str]:
-    """The folder that `kdiag run` puts on PYTHONPATH, as the interpreter's own root shows it."""
-    if not python.in_chroot:
+def installed_for(python: Interpreter, *, copy: bool = False) -> Iterator[str]:
+    """The folder that `kdiag run` puts on PYTHONPATH, as the interpreter's own root shows it.
+
+    Args:
+        python: whose root.
+        copy: a copy that all users may read, whatever the rights of the repository are.
+    """
+    if not python.in_chroot and not copy:
         yield str(_PACKAGE / "probe" / "preload")
         return
     folder = Path(tempfile.mkdtemp(prefix="kdiag-installed-", dir=python.root / "tmp"))
