@@ -58,7 +58,12 @@ class Inquiry:
         self._asked = 0
         self._answered = 0
         self._answering = False
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         signal.signal(signal.SIGUSR1, self.ask)
+
+    def open(self) -> None:
+        """Hear questions from now on: the main thread is in the midst of saying nothing else any more."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
     def ask(self, _signal: int = 0, _frame: object = None) -> None:
         """Take the question down."""

@@ -154,6 +154,7 @@ def main() -> None:
     if sys.argv[2:] != ["alone"]:
         threading.Thread(target=threading.Event().wait, name="parked", daemon=True).start()
     threading.Timer(0.1, ready).start()  # once the main thread is where it is meant to be
+    inquiry.open()
     state()
     problems.append("the wait has ended")
     threading.Event().wait()

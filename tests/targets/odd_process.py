@@ -218,10 +218,11 @@ ODDITIES = (small_stacks, many_threads, traced, audited, importing, import_locke
 
 def main() -> None:
     chosen = next(each for each in ODDITIES if each.__name__ == sys.argv[1])
-    Inquiry(account)
+    inquiry = Inquiry(account)
     snapshot()  # what it imports, it may not be able to later
     chosen()
     ready()
+    inquiry.open()
     if chosen is shutting_down:
         return
     while True:

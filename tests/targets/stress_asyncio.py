@@ -61,6 +61,7 @@ async def main() -> None:
     loop.add_signal_handler(signal.SIGUSR1, inquiry.ask)  # runs as a callback of the loop, between two steps of tasks
     await asyncio.sleep(0.2)
     ready(port=port)
+    inquiry.open()
     await asyncio.gather(*tasks)
 
 

@@ -25,6 +25,7 @@ def main() -> None:
 
     inquiry = Inquiry(account, at_once=False)
     ready()
+    inquiry.open()
     number = 0
     while True:
         threads = [threading.Thread(target=work, args=(number + n,), name="churn") for n in range(1, AT_ONCE + 1)]

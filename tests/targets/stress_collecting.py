@@ -62,6 +62,7 @@ def main() -> None:
         signal.signal(signal.SIGALRM, alarms.hear)
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     ready()
+    inquiry.open()
     number = 0
     while True:
         number += 1

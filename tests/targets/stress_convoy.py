@@ -60,7 +60,7 @@ class Convoy:
 def main() -> None:
     count = int(sys.argv[1]) if sys.argv[1:] else THREADS
     convoy = Convoy()
-    Inquiry(convoy.account)
+    inquiry = Inquiry(convoy.account)
     threads = [threading.Thread(target=convoy.pass_on, name=f"baton-{n}", daemon=True) for n in range(count // 3)]
     threads += [
         threading.Thread(target=convoy.contend, args=(n,), name=f"convoy-{n}", daemon=True)
@@ -70,6 +70,7 @@ def main() -> None:
         thread.start()
     convoy.batons.put(1)
     ready()
+    inquiry.open()
     stay()
 
 

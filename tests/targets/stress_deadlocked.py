@@ -45,13 +45,14 @@ def account() -> dict[str, object]:
 
 
 def main() -> None:
-    if sys.argv[1:] != ["deaf"]:
-        Inquiry(account)
+    inquiry = Inquiry(account)
     held_by_main.acquire()
     for job in (first, second, *[follower] * (THREADS - 2)):
         threading.Thread(target=job, name=job.__name__, daemon=True).start()
     wait_until(lambda: first_lock.locked() and both_hold_one.n_waiting == 0, "the deadlock")
     ready()
+    if sys.argv[1:] != ["deaf"]:
+        inquiry.open()
     with first_lock:
         woken.append("main")
 
