@@ -94,9 +94,10 @@ def find_door(facts: ProcessFacts) -> Path | None:
     One that nobody listens behind is of a dead process that had the same number, or of the program that this process
     ran before: it is removed. Nothing is connected to.
     """
+    root = "" if hidden(facts.pid) else f"/proc/{facts.pid}/root"
     for parent in PARENTS:
         name = f".kdiag-{_uid_inside(facts)}-{facts.ns_pids[-1]}"
-        path = Path(f"/proc/{facts.pid}/root{parent}") / name / "door"
+        path = Path(f"{root}{parent}") / name / "door"
         if not path.parent.exists():
             continue
         with contextlib.suppress(KdiagError):
@@ -108,6 +109,21 @@ def find_door(facts: ProcessFacts) -> Path | None:
             if listens:
                 return path
     return None
+
+
+def hidden(pid: int) -> bool:
+    """Whether we may not see the root folder of a process.
+
+    One that has changed its user keeps its own user out. Most likely it sees the root that we see, so its door is
+    looked for there: whose it is, is checked in any case.
+    """
+    try:
+        os.stat(f"/proc/{pid}/root/")  # noqa: PTH116 - a Path would lose the slash that follows the link
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def alive(pid: int) -> bool:
