@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
@@ -37,6 +37,7 @@ PERIOD_S = 0.5
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Place = tuple[str, _Count, str]
+_Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 
 class _Allocator(msgspec.Struct, frozen=True):
@@ -177,7 +178,7 @@ class ProbeSource:
         return ProbeSample(
             at=self.clock.now(),
             collector=_account(before.gc, answer.gc),
-            threads=tuple(self._thread(thread) for thread in answer.threads.threads),
+            threads=_threads(answer.threads, self.host_id),
             loops=tuple(
                 ProbedLoop(
                     each.loop, each.ident, each.thread, each.ready, each.scheduled, each.outstanding,
@@ -206,11 +207,19 @@ class ProbeSource:
         self.own_threads = frozenset(filter(None, map(self.host_id, answer.threads.own)))
         return answer
 
-    def _thread(self, thread: _Thread) -> ProbedThread:
-        return ProbedThread(
-            thread.ident, self.host_id(thread.native), thread.name, thread.daemon, _frames(thread.frames),
-            _wait(thread.wait) if thread.wait and thread.wait.depth < len(thread.frames) else None,
-        )  # fmt: skip
+
+def threads_now(channel: Channel, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:
+    """All threads of the target at this moment, for one look without a session: no other sensor is started.
+
+    Raises:
+        SourceError: as `ProbeSource.sample`.
+    """
+    try:
+        channel.request("start", sensors=["threads"])
+        result = channel.request("read", sensors={"threads": 0})
+    except KdiagError as error:
+        raise _source_error(error) from error
+    return _threads(_decoded(result.get("threads"), _Threads), host_id)
 
 
 def decode(result: dict[str, Any]) -> _Answer:
@@ -219,11 +228,25 @@ def decode(result: dict[str, Any]) -> _Answer:
     Raises:
         SourceError: `probe-protocol`.
     """
+    return _decoded(result, _Answer)
+
+
+def _decoded(result: object, kind: type[_Kind]) -> _Kind:
     try:
-        return msgspec.convert(result, _Answer)
+        return msgspec.convert(result, kind)
     except msgspec.ValidationError as error:
         message = f"What the probe's sensors told is nothing that we know: {error}."
         raise SourceError("probe-protocol", message, hint="detach, so that a probe of this version can come") from error
+
+
+def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:
+    return tuple(
+        ProbedThread(
+            thread.ident, host_id(thread.native), thread.name, thread.daemon, _frames(thread.frames),
+            _wait(thread.wait) if thread.wait and thread.wait.depth < len(thread.frames) else None,
+        )
+        for thread in told.threads
+    )  # fmt: skip
 
 
 def _account(before: _Collector, now: _Collector) -> CollectorAccount:
