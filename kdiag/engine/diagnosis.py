@@ -20,6 +20,8 @@ from kdiag.machinery.context import from_signal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kdiag.engine.inside import WayIn
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -54,8 +56,11 @@ class Diagnosis:
         raise AssertionError("an observation ends with its report")
 
 
-def diagnosis(pid: int, *, window_s: float, full: bool, children: bool) -> Diagnosis:
+def diagnosis(pid: int, *, window_s: float, full: bool, children: bool, attach: WayIn = "auto") -> Diagnosis:
     """Open a process, and with `children` the Python processes below it.
+
+    With `attach` a probe is brought in when the observation begins; "auto" takes the best way that is open, and none
+    where all are closed.
 
     A process whose stacks may not be read is observed by what needs no permission; `problems` says so.
 
@@ -67,7 +72,7 @@ def diagnosis(pid: int, *, window_s: float, full: bool, children: bool) -> Diagn
     if children:
         opened += _open_below(pid)
     rng = random.Random()  # noqa: S311 - jitter
-    sessions = tuple(Session(facts, denied, window_s, REAL, rng) for facts, denied in opened)
+    sessions = tuple(Session(facts, denied, window_s, attach, REAL, rng) for facts, denied in opened)
     problems = tuple(dict.fromkeys(limitation_of(denied) for _, denied in opened if denied is not None))
     return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full)
 

@@ -61,12 +61,17 @@ def observe(
     context, cancel = with_cancel(parent)
     try:
         for session in sessions:
+            session.enter()
+        for session in sessions:
             session.start(context)
         yield from _watch(sessions, context, window_s=window_s, full=full, clock=clock)
         interrupted = context.done.is_set()
+        cancel()
+        reports = [session.finish() for session in sessions]
     finally:
         cancel()
-    reports = [session.finish() for session in sessions]
+        for session in sessions:
+            session.leave()
     head, *others = reports
     yield Finished(replace(head, children=tuple(others)), interrupted)
 

@@ -18,6 +18,7 @@ from kdiag.sources.collector import CollectorSource
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.loop import SourceLoop
 from kdiag.sources.pace import Pace
+from kdiag.sources.probe import PERIOD_S
 from kdiag.sources.process import ProcessSource
 from kdiag.sources.profile import ProfileSource
 from kdiag.sources.stacks import StackSource
@@ -25,6 +26,7 @@ from kdiag.sources.thread_states import count_threads
 
 if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
+    from kdiag.engine.inside import Inside
     from kdiag.engine.recorder import Sample
     from kdiag.machinery.clock import Clock
 
@@ -54,7 +56,7 @@ class Observers:
 
 
 def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Callable[[Sample], None],
-              clock: Clock, rng: random.Random) -> Observers:  # fmt: skip
+              clock: Clock, rng: random.Random, inside: Inside | None = None) -> Observers:  # fmt: skip
     """The sources for one target.
 
     Args:
@@ -64,6 +66,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         emit: where samples go.
         clock: of the session.
         rng: jitters the periods.
+        inside: the probe, where one got in.
     """
     threads = count_threads(facts.pid)
     fewest = _FEWEST_LOOKS if threads <= _MANY_THREADS else _FEWEST_DEAR_LOOKS
@@ -72,8 +75,11 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
         return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()))  # noqa: S311 - jitter
 
-    process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock)
-    loops = [loop("process", process.sample, process.period_s)]
+    own_threads = inside.own_threads if inside else frozenset[int]
+    process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock, own_threads)
+    loops: list[SourceLoop[Any]] = [loop("process", process.sample, process.period_s)]
+    if inside is not None:
+        loops.append(loop("probe", inside.source.sample, lambda: PERIOD_S))
     if not readable:
         return Observers(tuple(loops), ())
 

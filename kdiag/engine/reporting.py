@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kdiag.core.catalog import dress, entry
+from kdiag.core.collector import exact_share
 from kdiag.core.model import (
     Access,
     Cost,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def make_report(
     window: Window, outcomes: Sequence[Outcome], loops: Sequence[SourceLoop[Any]], cost: Cost, started_at: datetime,
-    *, readable: bool,
+    *, readable: bool, method: Literal["preloaded", "pep768", "ptrace", "none"] = "none",
 ) -> Report:  # fmt: skip
     """Conclude from a window.
 
@@ -36,23 +37,26 @@ def make_report(
         loops: the sources that looked, for their counts and rates.
         cost: what the looking cost.
         started_at: wall-clock time of the window's start.
-        readable: whether stacks could be read.
+        readable: whether stacks could be read from outside.
+        method: how the probe got in, if it did.
     """
     conclusion = conclude(window, outcomes)
     by_name = {loop.name: loop for loop in loops}
-    access: Access = "stacks" if readable else "process"
+    from_outside: Access = "stacks" if readable else "process"
     stacks = by_name.get("stacks")
     return Report(
         target=window.target,
         observation=Observation(
             started_at=started_at.isoformat(timespec="milliseconds"),
             duration_s=round(window.duration_s, 2),
-            access=access,
+            access="probe" if window.probe else from_outside,
+            attach_method=method,
             samples=Samples(
                 stacks=len(window.stacks),
                 missed=stacks.missed if stacks else 0,
                 process=len(window.process),
                 collector=len(window.collector),
+                probe=len(window.probe),
             ),
             cost=cost,
             rates_hz={loop.name: round(loop.taken / max(window.duration_s, 1e-6), 2) for loop in loops},
@@ -82,6 +86,9 @@ def vitals(window: Window) -> Mapping[str, float]:
             signs["descriptors"] = sum(last.descriptors.values())
         signs["children"] = len(last.children)
     reads = sum(sample.reads for sample in window.collector)
-    if reads:
+    account = exact_share(window)
+    if account is not None:
+        signs["gc_share"] = round(account.share, 4)
+    elif reads:
         signs["gc_share"] = round(sum(sample.collecting for sample in window.collector) / reads, 4)
     return signs

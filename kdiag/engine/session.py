@@ -18,6 +18,7 @@ from kdiag.core.model import Limitation, LineFacts, Outcome, Report, Target, Win
 from kdiag.core.redact import redact_command
 from kdiag.core.verdict import settled
 from kdiag.engine.cost import CostMeter
+from kdiag.engine.inside import Inside, WayIn, go_in
 from kdiag.engine.observers import Observers, observers
 from kdiag.engine.recorder import Recorder
 from kdiag.engine.reporting import make_report
@@ -48,19 +49,44 @@ class Session:
         facts: what preflight found.
         denied: why stacks and memory may not be read; then only the operating system's accounts are. None: they may.
         window_s: the longest observation, seconds.
+        way: how to get a probe in; with "auto" the observation goes on from outside where none can.
     """
 
     facts: ProcessFacts
     denied: KdiagError | None
     window_s: float
+    way: WayIn
     clock: Clock
     rng: random.Random
+    _inside: Inside | None = field(default=None, init=False)
+    _outside: tuple[Limitation, ...] = field(default=(), init=False)  # why no probe is there
     _recorder: Recorder = field(init=False)
     _observers: Observers = field(init=False)
     _reader: SourceReader = field(init=False)
     _group: Group = field(init=False)
     _wall_start: datetime = field(init=False)
     _cost: CostMeter = field(init=False)
+
+    def enter(self) -> None:
+        """Get a probe in, if that is wanted.
+
+        Raises:
+            KdiagError: it was to be got in by one way and no other, and that is closed.
+        """
+        if self.way == "none":
+            return
+        try:
+            self._inside = go_in(self.facts, self.way, self.clock)
+        except KdiagError as error:
+            if self.way != "auto":
+                raise
+            if self.denied is None or self.denied.reference != error.reference:
+                self._outside = (limitation_of(error),)
+
+    def leave(self) -> None:
+        """Say goodbye to the probe; more than once does no harm."""
+        if self._inside is not None:
+            self._inside.close()
 
     def start(self, ctx: Context) -> None:
         """Start the sources; they end with the context.
@@ -75,7 +101,7 @@ class Session:
         self._group = Group("kdiag")
         self._observers = observers(
             self.facts, readable=self.denied is None, window_s=self.window_s, emit=self._recorder.add, clock=self.clock,
-            rng=self.rng,
+            rng=self.rng, inside=self._inside,
         )  # fmt: skip
         for loop in self._observers.loops:
             self._group.start_with_context(ctx, loop.run, loop.name)
@@ -108,9 +134,12 @@ class Session:
         self._wait_for_sources()
         self._observers.close()
         window, outcomes = self.outcomes()
+        self.leave()
+        cost, method = self._cost.cost(), self._inside.method if self._inside else "none"
         return make_report(
-            window, outcomes, self._observers.loops, self._cost.cost(), self._wall_start, readable=self.denied is None
-        )
+            window, outcomes, self._observers.loops, self._inside.with_cost(cost) if self._inside else cost,
+            self._wall_start, readable=self.denied is None, method=method,
+        )  # fmt: skip
 
     def _wait_for_sources(self) -> None:
         """A source that hangs in the kernel (a dying target, a dead disk) must not hang the report."""
@@ -132,7 +161,7 @@ class Session:
         )
         denied = (limitation_of(self.denied),) if self.denied else ()
         ended = (_ENDED,) if self.ended else ()
-        return denied + ended + self._observers.limitations + failed
+        return denied + self._outside + ended + self._observers.limitations + failed
 
 
 def target_of(facts: ProcessFacts) -> Target:

@@ -251,7 +251,6 @@ def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThrea
 
 def _account(before: _Collector, now: _Collector) -> CollectorAccount:
     """What happened between two answers."""
-    counted = _minus(now.collections, before.collections)
     known = {(each.ident, each.frames): each for each in before.places}
     allocators = []
     for each in now.places:
@@ -268,12 +267,12 @@ def _account(before: _Collector, now: _Collector) -> CollectorAccount:
     return CollectorAccount(
         span_s=now.at - before.at,
         seconds=tuple(max(0.0, after - first) for after, first in zip(now.seconds, before.seconds, strict=True)),
-        collections=counted,
+        collections=_minus(now.collections, before.collections),
         collected=_minus(now.collected, before.collected),
         uncollectable=_minus(now.uncollectable, before.uncollectable),
         longest_s=_longest(before, now),
         asked=max(0, now.asked - before.asked),
-        missed=max(0, sum(counted) - sum(_minus(now.seen, before.seen))),
+        timed=sum(_minus(now.seen, before.seen)),
         thresholds=now.thresholds,
         enabled=now.enabled,
         frozen=now.frozen,

@@ -77,6 +77,7 @@ class ProcessSource:
     pid: int
     pace: Pace
     clock: Clock
+    own_threads: Callable[[], frozenset[int]] = frozenset  # our threads in the target, which are not its own
     _process: psutil.Process = field(init=False)
     _sockets: _Rarely[Sockets] = field(init=False)
     _children: _Rarely[tuple[Child, ...]] = field(init=False)
@@ -121,12 +122,13 @@ class ProcessSource:
         with process.oneshot():
             cpu, switches = process.cpu_times(), process.num_ctx_switches()
             rss, threads = process.memory_info().rss, process.num_threads()
+        own_threads = len(self.own_threads())
         targets = _descriptor_targets(self.pid)
         return ProcessSample(
             at=self.clock.now(),
             cpu_s=cpu.user + cpu.system,
             rss=rss,
-            threads=threads,
+            threads=threads - own_threads,
             thread_cpu_s=dear.thread_cpu_s,
             uss=dear.uss,
             descriptors=None if targets is None else dict(Counter(map(descriptor_kind, targets))),
@@ -140,7 +142,9 @@ class ProcessSource:
         )
 
     def _read_threads(self) -> dict[int, float]:
-        return {thread.id: thread.user_time + thread.system_time for thread in self._process.threads()}
+        own = self.own_threads()
+        threads = self._process.threads()
+        return {thread.id: thread.user_time + thread.system_time for thread in threads if thread.id not in own}
 
     def _read_uss(self) -> int | None:
         try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.model import Frame, StackSample, ThreadSample
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
+from kdiag.probe.sensors import OWN_THREADS
 from kdiag.sources.pace import Pace
 from kdiag.sources.pyspy import parse_dump
 from kdiag.sources.pystack import Pystack
@@ -84,7 +85,11 @@ class StackSource:
         collecting = None if self.collection is None else collection is not None and collection == self._collection()
         self.pace.spent(took)
         after = self._read_states()
-        threads = tuple(_with_state(replace(t, thread_id=self.host_id(t.thread_id)), after) for t in threads)
+        threads = tuple(
+            _with_state(replace(thread, thread_id=self.host_id(thread.thread_id)), after)
+            for thread in threads
+            if thread.name not in OWN_THREADS
+        )
         self._last, self._last_at = threads, self.clock.now()
         self._before = before
         return StackSample(

@@ -1,6 +1,7 @@
 """gc-pressure: a large share of the time goes to the cyclic garbage collector.
 
 The interpreter's own `collecting` flag, read in bursts, gives the share; the stacks say who allocated meanwhile.
+Where a probe was inside, its account is exact, and names the places at which collections started.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kdiag.core.busy import busy
+from kdiag.core.collector import ExactShare, exact_share
 from kdiag.core.frames import Ownership, at
 from kdiag.core.model import (
     SEVERITIES,
@@ -41,6 +43,7 @@ PAUSE = Threshold("gc.pause_max", "s", warning=0.1, critical=1.0, learnt_from="C
 THRESHOLDS = (SHARE, PAUSE)
 
 _WHOLE_S = 9.5  # ten seconds, less a burst that had not ended
+_WHOLE_EXACT_S = 9.0  # the same, less a period of the probe's
 _CLEAR_S = 3.0  # enough where the share is twice the threshold
 _BURSTS = 5
 _PRECISE = 0.05
@@ -48,14 +51,22 @@ _PRECISE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Allocating:
-    """The line to blame, `seen` times among `total` stacks: those `caught` during a collection, or all that ran."""
+    """The line to blame, and in how many of all stacks of that kind it was seen."""
 
     frame: Frame
     ident: int
     thread: str
     seen: int
     total: int
-    caught: bool
+    proof: Literal["started", "caught", "ran"]  # it started collections, was on top during one, or just ran
+
+    @property
+    def words(self) -> str:
+        """How it is known."""
+        if self.proof == "started":
+            return f"{self.seen:,} of {self.total:,} collections started at {at(self.frame)}."
+        stacks = "stacks that were looked at during a collection" if self.proof == "caught" else "stacks that ran"
+        return f"Seen from outside: {at(self.frame)} was on top in {self.seen} of {self.total} {stacks}."
 
 
 #  collecting?
@@ -64,6 +75,9 @@ class _Allocating:
 #    paused    ▁▁▁▁▁▁▁▇▇▇▇▁▁▁▁▁   one collection that lasts: a large heap, walked whole
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """The collector's share of wall time by its lower bound, or one long collection."""
+    account = exact_share(window)
+    if account is not None:
+        return _by_account(window, account)
     samples = window.collector
     share = clustered_share((sample.collecting, sample.reads) for sample in samples)
     if share is None:
@@ -75,13 +89,32 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     if not enough or len(samples) < _BURSTS:
         by_share = None
     if by_share or by_pause:
-        return _finding(window, share, pause, by_share is not None)
+        blamed = _allocating(window, Ownership.of(window))
+        return _finding(window, share, pause, by_share is not None, blamed, _evidence(window, share, pause))
     if (span < _WHOLE_S or len(samples) < _BURSTS) and passes(share.high, SHARE) and not _too_quiet(window):
         return NotEnoughEvidence(
             VERDICT,
             f"the collector's share is between {share.low:.0%} and {share.high:.0%} after {span:.1f} s",
             "observe for ten seconds or more",
         )
+    return None
+
+
+def _by_account(window: Window, account: ExactShare) -> Finding | NotEnoughEvidence | None:
+    """The same by the probe's account, which has no error of sampling."""
+    count = sum(account.collections)
+    share = Share(account.share, account.share, account.share, count, float(count))
+    by_share, by_pause = severity(share.value, SHARE), severity(account.longest_s, PAUSE)
+    whole = account.span_s >= _WHOLE_EXACT_S
+    if not whole and (account.span_s < _CLEAR_S or not passes(share.value / 2, SHARE)):
+        by_share = None
+    if by_share or by_pause:
+        blamed = _starting(account, Ownership.of(window)) or _allocating(window, Ownership.of(window))
+        evidence = _exact_evidence(window, account, share)
+        return _finding(window, share, account.longest_s, by_share is not None, blamed, evidence)
+    if not whole and passes(share.value, SHARE):
+        reason = f"the collector's share was {share.value:.0%} over {account.span_s:.1f} s, which is too short to tell"
+        return NotEnoughEvidence(VERDICT, reason, "observe for ten seconds or more")
     return None
 
 
@@ -114,9 +147,11 @@ def _longest(samples: Sequence[CollectorSample]) -> float:
     return longest
 
 
-def _finding(window: Window, share: Share, pause: float, by_share: bool) -> Finding:
+def _finding(
+    window: Window, share: Share, pause: float, by_share: bool, culprit: _Allocating | None,
+    evidence: tuple[Evidence, ...],
+) -> Finding:  # fmt: skip
     ownership, cpu = Ownership.of(window), cpu_share(window)
-    culprit = _allocating(window, ownership)
     explicit = culprit is not None and _collects(ownership.call(culprit.frame))
     reached = [s for s in (severity(share.low, SHARE) if by_share else None, severity(pause, PAUSE)) if s]
     title = (
@@ -134,9 +169,24 @@ def _finding(window: Window, share: Share, pause: float, by_share: bool) -> Find
         title,
         _summary(culprit, explicit, share, cpu),
         ownership.place(culprit.frame, culprit.thread) if culprit else None,
-        _evidence(window, share, pause, cpu),
+        evidence,
         threads=(culprit.ident,) if culprit else (),
     )
+
+
+def _starting(account: ExactShare, ownership: Ownership) -> _Allocating | None:
+    """The line whose allocations started the collections that took the longest in all."""
+    spent: Counter[tuple[Frame, int, str]] = Counter()
+    started: Counter[tuple[Frame, int, str]] = Counter()
+    for allocator in account.allocators:
+        frame = ownership.culprit(allocator.frames)
+        if frame:
+            spent[frame, allocator.ident, allocator.thread] += round(1e9 * allocator.seconds)
+            started[frame, allocator.ident, allocator.thread] += allocator.collections
+    if not spent:
+        return None
+    (place, _), total = spent.most_common(1)[0], sum(each.collections for each in account.allocators)
+    return _Allocating(*place, started[place], total, "started")
 
 
 def _allocating(window: Window, ownership: Ownership) -> _Allocating | None:
@@ -154,7 +204,7 @@ def _allocating(window: Window, ownership: Ownership) -> _Allocating | None:
     best = max(
         seen, key=lambda place: (bool(certain) or _makes_garbage(place[0], ownership), seen[place], likely[place])
     )
-    return _Allocating(*best, seen[best], seen.total(), bool(certain))
+    return _Allocating(*best, seen[best], seen.total(), "caught" if certain else "ran")
 
 
 def _holders(window: Window, ownership: Ownership) -> Counter[tuple[Frame, int, str]]:
@@ -189,12 +239,34 @@ def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: Cpu
     if culprit and explicit:
         said.append(f"{at(culprit.frame)} calls the collector itself.")
     elif culprit:
-        stacks = "stacks that were looked at during a collection" if culprit.caught else "stacks that ran"
-        said.append(f"Seen from outside: {at(culprit.frame)} was on top in {culprit.seen} of {culprit.total} {stacks}.")
+        said.append(culprit.words)
     return " ".join(said) or "The interpreter's own flag says so; no stack was seen that could name the line."
 
 
-def _evidence(window: Window, share: Share, pause: float, cpu: CpuShare | None) -> tuple[Evidence, ...]:
+def _exact_evidence(window: Window, account: ExactShare, share: Share) -> tuple[Evidence, ...]:
+    source, count, pause = "probe.gc", sum(account.collections), account.longest_s
+    high = share.high if account.complete else None
+    rates = [each / account.span_s for each in account.collections]
+    return (
+        Evidence(SHARE.metric, share.value, SHARE.unit, count, source, share.low, high, SHARE.warning),
+        Evidence(PAUSE.metric, pause, PAUSE.unit, count, source, pause, pause, PAUSE.warning),
+        *_of_cpu(share.value, cpu_share(window), count, source),
+        *(
+            Evidence(f"gc.collections_per_s.gen{number}", rate, "1/s", count, source)
+            for number, rate in enumerate(rates)
+        ),
+        *([Evidence("gc.asked_by_hand", account.asked, "count", count, source)] if account.asked else []),
+    )
+
+
+def _of_cpu(share: float, cpu: CpuShare | None, samples: int, source: str) -> list[Evidence]:
+    if cpu is None or cpu.share <= 0:
+        return []
+    value = min(1.0, share / cpu.share)
+    return [Evidence("gc.share_of_cpu", value, "ratio", min(samples, cpu.samples), f"{source}, process.psutil")]
+
+
+def _evidence(window: Window, share: Share, pause: float) -> tuple[Evidence, ...]:
     first, last = window.collector[0], window.collector[-1]
     source = f"collector.{last.tool}"
     reads, bursts = share.samples, len(window.collector)
@@ -202,11 +274,7 @@ def _evidence(window: Window, share: Share, pause: float, cpu: CpuShare | None) 
         Evidence(SHARE.metric, share.value, SHARE.unit, reads, source, share.low, share.high, SHARE.warning),
         Evidence(PAUSE.metric, pause, PAUSE.unit, reads, source, low=pause, threshold=PAUSE.warning),
     ]
-    if cpu and cpu.share > 0:
-        value = min(1.0, share.value / cpu.share)
-        evidence.append(
-            Evidence("gc.share_of_cpu", value, "ratio", min(reads, cpu.samples), f"{source}, process.psutil")
-        )
+    evidence += _of_cpu(share.value, cpu_share(window), reads, source)
     span = last.at - first.at
     if span > 0 and len(first.collections) == len(last.collections):
         for generation, (before, after) in enumerate(zip(first.collections, last.collections, strict=True)):

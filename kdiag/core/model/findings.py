@@ -111,6 +111,7 @@ class Samples:
     missed: int = 0
     process: int = 0
     collector: int = 0
+    probe: int = 0
 
 
 @dataclass(frozen=True, slots=True)

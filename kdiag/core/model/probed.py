@@ -41,7 +41,7 @@ class CollectorAccount:
         span_s: seconds that the account covers.
         seconds: spent in collections that ended in it.
         longest_s: the longest of them; below 10 ms rounded down to a power of two nanoseconds.
-        missed: collections that were not timed because too many came at once; 0 as a rule.
+        timed: how many collections `seconds` is the sum of: all as a rule, fewer when too many came at once.
         frozen: objects that `gc.freeze` has put out of the collector's sight.
     """
 
@@ -52,7 +52,7 @@ class CollectorAccount:
     uncollectable: tuple[int, ...]
     longest_s: float
     asked: int
-    missed: int
+    timed: int
     thresholds: tuple[int, ...]
     enabled: bool
     frozen: int

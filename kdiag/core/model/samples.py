@@ -82,7 +82,7 @@ class StackSample:
 
     at: float
     threads: tuple[ThreadSample, ...]
-    tool: Literal["py-spy", "pystack"] = "py-spy"
+    tool: Literal["py-spy", "pystack", "probe"] = "py-spy"
     took_s: float = 0.0
     pause_s: float = 0.0
     collecting: bool | None = None

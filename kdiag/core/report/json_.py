@@ -69,6 +69,7 @@ def _observation(observation: Observation) -> dict[str, Any]:
             "missed": samples.missed,
             "process": samples.process,
             "collector": samples.collector,
+            "probe": samples.probe,
         },
         "rates_hz": {source: _number(rate) for source, rate in observation.rates_hz.items()},
         "cost": {

@@ -55,7 +55,12 @@ def _access(observation: Observation) -> str:
 def _samples(observation: Observation) -> str:
     samples = observation.samples
     rates = observation.rates_hz
-    counts = {"stacks": samples.stacks, "process": samples.process, "collector": samples.collector}
+    counts = {
+        "stacks": samples.stacks,
+        "process": samples.process,
+        "collector": samples.collector,
+        "probe": samples.probe,
+    }
     parts = [
         f"{count:,} {source}" + (f" ({quantity(rates[source], '1/s')})" if source in rates else "")
         for source, count in counts.items()

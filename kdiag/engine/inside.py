@@ -1,0 +1,65 @@
+"""The probe's part in a session: it gets in before the observation, and says goodbye at its end, whatever happens.
+
+It is separate from the session because an observation goes on without it: what hinders it is a limitation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kdiag.attach.attachment import Attachment, Method, Way, attach
+from kdiag.core.model import Cost
+from kdiag.errors import KdiagError
+from kdiag.sources.kernel_ids import KernelIds
+from kdiag.sources.probe import ProbeSource
+
+if TYPE_CHECKING:
+    from kdiag.attach.process import ProcessFacts
+    from kdiag.machinery.clock import Clock
+
+WayIn = Way | Literal["none"]
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A probe that is there for this session, and what it tells."""
+
+    attachment: Attachment
+    source: ProbeSource
+
+    @property
+    def method(self) -> Method:
+        """How the probe came to be there."""
+        return self.attachment.method
+
+    def own_threads(self) -> frozenset[int]:
+        """Kernel thread ids of our own threads in the target, as far as they are known."""
+        return self.source.own_threads
+
+    def with_cost(self, cost: Cost) -> Cost:
+        """The cost of the observation with what the probe costs the target."""
+        share, longest_s = self.source.cost()
+        pause_ms = 1000.0 * max(self.attachment.pause_s, longest_s)
+        return Cost(max(cost.target_pause_ms_max, round(pause_ms, 3)), round(100.0 * share, 2), cost.own_cpu_percent)
+
+    def close(self) -> None:
+        """Say goodbye; more than once does no harm."""
+        self.attachment.close()
+
+
+def go_in(facts: ProcessFacts, way: Way, clock: Clock) -> Inside:
+    """Get a probe into the target, or find the one that is there, and start its sensors.
+
+    Raises:
+        KdiagError: it cannot be done; the target is as it was.
+    """
+    attachment = attach(facts, way, clock=clock)
+    ids = KernelIds(facts.pid, None, other_namespace=not facts.same_pid_namespace)
+    source = ProbeSource(attachment.channel, ids.of_host, clock)
+    try:
+        source.begin()
+    except KdiagError:
+        attachment.close()
+        raise
+    return Inside(attachment, source)
