@@ -113,6 +113,16 @@ def fail_options(command: Command) -> Command:
     )(command)
 
 
+WAYS = ("auto", "preloaded", "pep768", "ptrace", "none")
+
+
+def attach_option(*, default: str | None, help_: str) -> Callable[[Command], Command]:
+    """`--attach WAY`."""
+    return click.option(
+        "--attach", type=click.Choice(WAYS), default=default, show_default=default is not None, help=help_
+    )
+
+
 def children_option(command: Command) -> Command:
     """`--children`."""
     return click.option("--children", is_flag=True, help="The Python processes below it too, worst first.")(command)

@@ -2,39 +2,109 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from kdiag.attach.attachment import Attachment, Method, attach
+from kdiag.attach.doors import find_door
 from kdiag.attach.interpreter import interpreter_ranges
 from kdiag.attach.memory import TargetMemory
 from kdiag.attach.preflight import preflight
-from kdiag.core.model import LineFacts, StackSample
+from kdiag.core.model import Limitation, LineFacts, ProbedThread, ProbedWait, StackSample, ThreadSample, Wait
+from kdiag.engine.session import limitation_of
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background, from_signal
 from kdiag.sources.collector_reader import CollectorReader
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.pace import Pace
+from kdiag.sources.probe import threads_now
 from kdiag.sources.source_lines import SourceReader
 from kdiag.sources.stacks import StackSource
+
+if TYPE_CHECKING:
+    from kdiag.attach.process import ProcessFacts
+    from kdiag.engine.inside import WayIn
+
+_STOPPED = ("T", "t")
+_OWN_THREADS = "kdiag-"  # how the names of our threads in the target begin
 
 
 @dataclass(frozen=True)
 class Look:
-    """All threads at one moment, what the source says of their lines, and whether a collection was under way."""
+    """All threads at one moment.
+
+    Attributes:
+        lines: what the source says of their lines.
+        collecting: whether a garbage collection was under way; None where nobody could see it.
+        method: how the probe came to be there that was asked too; "none" where none was.
+        waits: what the probe saw each thread wait for, by the thread's ident.
+        limitations: what could not be looked at.
+    """
 
     sample: StackSample
     lines: Mapping[tuple[str, int], LineFacts]
     collecting: bool | None
+    method: Method | Literal["none"] = "none"
+    waits: Mapping[int, ProbedWait] = field(default_factory=dict)
+    limitations: tuple[Limitation, ...] = ()
+
+    @property
+    def access(self) -> str:
+        """How it was looked, in words."""
+        if self.method == "none":
+            return "seen from outside"
+        only = " only" if self.sample.tool == "probe" else ""
+        return f"seen by the probe{only}, attached by {self.method}"
 
 
-def look(pid: int) -> Look:
+def look(pid: int, way: WayIn | None = None) -> Look:
     """Look once at all threads of a process, without stopping it; a stopped one can be looked at too.
+
+    Args:
+        pid: the process.
+        way: how to get a probe in; None asks one that is there already, and brings none in.
 
     Raises:
         KdiagError: it cannot be looked at; the error says why and what to do.
     """
+    facts = preflight(pid, "process")
+    attachment, limitations = _go_in(facts, way)
+    with contextlib.closing(attachment) if attachment else contextlib.nullcontext():
+        probed = threads_now(attachment.channel, _host_id(facts)) if attachment else ()
+        try:
+            sample, collecting = _from_outside(pid)
+        except KdiagError as error:
+            if attachment is None or error.reference != "permission-denied":
+                raise
+            sample, collecting = _from_inside(probed), None
+            limitations = (*limitations, limitation_of(error))
+    places = {(frame.file, frame.line) for thread in sample.threads for frame in thread.frames}
+    lines = SourceReader(f"/proc/{pid}/root").facts(places)
+    waits = {thread.ident: thread.wait for thread in probed if thread.wait is not None}
+    return Look(sample, lines, collecting, attachment.method if attachment else "none", waits, limitations)
+
+
+def _go_in(facts: ProcessFacts, way: WayIn | None) -> tuple[Attachment | None, tuple[Limitation, ...]]:
+    if way == "none" or (way is None and (facts.state in _STOPPED or find_door(facts) is None)):
+        return None, ()
+    try:
+        return attach(facts, "preloaded" if way is None else way), ()
+    except KdiagError as error:
+        if way not in {None, "auto"}:
+            raise
+        return None, (limitation_of(error),)
+
+
+def _host_id(facts: ProcessFacts) -> Callable[[int], int]:
+    return KernelIds(facts.pid, None, other_namespace=not facts.same_pid_namespace).of_host
+
+
+def _from_outside(pid: int) -> tuple[StackSample, bool | None]:
     facts = preflight(pid, "stacks")
     context, restore = from_signal(signal.SIGINT, signal.SIGTERM, parent=background())
     try:
@@ -45,8 +115,25 @@ def look(pid: int) -> Look:
             sample = source.sample(context)
     finally:
         restore()
-    places = {(frame.file, frame.line) for thread in sample.threads for frame in thread.frames}
-    return Look(sample, SourceReader(f"/proc/{pid}/root").facts(places), collecting)
+    threads = tuple(thread for thread in sample.threads if not _is_ours(pid, thread))
+    return replace(sample, threads=threads), collecting
+
+
+def _from_inside(probed: tuple[ProbedThread, ...]) -> StackSample:
+    threads = tuple(
+        ThreadSample(each.native_id, each.ident, each.name, each.frames, wait=Wait.LOCK if each.wait else Wait.UNKNOWN)
+        for each in probed
+    )
+    return StackSample(REAL.now(), threads, tool="probe")
+
+
+def _is_ours(pid: int, thread: ThreadSample) -> bool:
+    """Whether it is a thread of the probe or of its door, which has a name for the kernel only."""
+    try:
+        name = Path(f"/proc/{pid}/task/{thread.thread_id}/comm").read_text(errors="replace")
+    except OSError:
+        name = ""
+    return name.startswith(_OWN_THREADS) or thread.name.startswith(_OWN_THREADS)
 
 
 def _collecting(pid: int) -> bool | None:

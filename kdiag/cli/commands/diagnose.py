@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import diagnostics, exit_codes, output, reports
-from kdiag.cli.parameters import Duration, children_option, fail_options, output_option, target_options
+from kdiag.cli.parameters import (
+    Duration,
+    attach_option,
+    children_option,
+    fail_options,
+    output_option,
+    target_options,
+)
 from kdiag.core.model import INCONCLUSIVE
 from kdiag.engine.diagnosis import diagnosis
 from kdiag.engine.targets import find_pid
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kdiag.core.model import Severity
+    from kdiag.engine.inside import WayIn
 
 _EPILOG = """\b
 Examples:
@@ -23,6 +31,8 @@ Examples:
   kdiag diagnose --name 'gunicorn.*shop' --children
   kdiag diagnose --port 8000 --for 30s --full
   kdiag diagnose 1234 --format json --output report.json --fail-on critical
+  kdiag diagnose 1234 --attach none           from outside only
+  kdiag diagnose 1234 --attach preloaded      a service that was started by kdiag run, without ptrace
 """
 
 
@@ -34,6 +44,11 @@ Examples:
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Use the whole time, even when every verdict is certain before.")
 @children_option
+@attach_option(
+    default="auto",
+    help_="How to get inside, for better proof: auto takes the first way that is open, and looks from outside where "
+    "none is; any other way must work; none stays outside. See `kdiag doctor PID`.",
+)
 @click.option(
     "-f", "--format", "form", type=click.Choice(reports.FORMATS), default="text", show_default=True,
     help="What the report is written as.",
@@ -41,15 +56,16 @@ Examples:
 @fail_options
 @output_option
 def command(
-    pid: int | None, name: str | None, port: int | None, window_s: float, full: bool, children: bool, form: str,
+    pid: int | None, name: str | None, port: int | None, window_s: float, full: bool, children: bool,
+    attach: WayIn, form: str,
     fail_on: Severity | None, min_confidence: float, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Say what is wrong with a running Python process, where, how it is known, and what to do.
 
-    PID is the process to observe. Nothing in it is changed, and it is never stopped.
+    PID is the process to observe. It is never stopped. What kdiag brings into it only looks, and leaves with it.
     """
     output.check_writable(output_file)
-    target = diagnosis(find_pid(pid, name, port), window_s=window_s, full=full, children=children)
+    target = diagnosis(find_pid(pid, name, port), window_s=window_s, full=full, children=children, attach=attach)
     for problem in target.problems:
         diagnostics.warning(problem)
     with diagnostics.progress(f"Observing {target.title} for up to {window_s:g} s") as show:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from kdiag.core.model import Frame, LineFacts, Place, StackGroup, StackSample, ThreadSample, Wait
+from kdiag.core.model import Frame, LineFacts, Place, ProbedWait, StackGroup, StackSample, ThreadSample, Wait
 from kdiag.core.pools import Doing, doing, task_of
 from kdiag.core.redact import redact_source
 from kdiag.core.report.layout import clean, join_or_break, wrap
@@ -17,7 +17,9 @@ from kdiag.core.report.style import PLAIN, Style
 from kdiag.core.threads import Waiting, waiting
 
 Lines = Mapping[tuple[str, int], LineFacts]
+Waits = Mapping[int, ProbedWait]  # by the waiting thread's ident, from the probe
 NO_LINES: Lines = MappingProxyType({})
+NO_WAITS: Waits = MappingProxyType({})
 
 _STATES: Mapping[Wait, str] = MappingProxyType(
     {
@@ -40,6 +42,8 @@ _WAITS: Mapping[Waiting, str] = MappingProxyType(
         Waiting.JOIN: "waiting for others to end",
     }
 )
+_WAITED_FOR: Mapping[str, str] = MappingProxyType({"rlock": "lock", "future": "result"})
+_IDLE = "idle, waiting for work"
 _NAMES_SHOWN = 8
 
 
@@ -51,18 +55,40 @@ def state(thread: ThreadSample) -> str:
         return _STATES[thread.wait]
     worker = task_of(thread.frames)
     if worker and doing(*worker) is Doing.IDLE:
-        return "idle, waiting for work"
+        return _IDLE
     return _WAITS.get(waiting(thread.frames)[0], _STATES[Wait.LOCK])
 
 
-def groups(sample: StackSample) -> tuple[StackGroup, ...]:
+def wait_words(wait: ProbedWait, sample: StackSample) -> str:
+    """What the probe saw a thread wait for, by name: "waiting for the lock Stock.lock, held by shipping".
+
+    "" where it knows no more than the thread's frames tell.
+    """
+    owner = next((_name(thread) for thread in sample.threads if thread.ident == wait.owner), "")
+    kind = _WAITED_FOR.get(wait.kind, wait.kind)
+    if wait.kind == "thread":
+        return f"waiting for {owner or wait.name or 'a thread'} to end"
+    if not (wait.name or owner):
+        return ""
+    words = f"waiting for the {kind} {wait.name}".rstrip()
+    if owner:
+        words += f", held by {owner}"
+    if wait.held_at is not None:
+        words += f", taken at {place(wait.held_at.file, wait.held_at.line)}"
+    return words
+
+
+def groups(sample: StackSample, waits: Waits = NO_WAITS) -> tuple[StackGroup, ...]:
     """The threads of the sample, those with the same frames and state together.
 
     Whoever holds the GIL comes first, then who runs or wants to run, then the largest groups.
     """
     alike: dict[tuple[tuple[Frame, ...], str], list[ThreadSample]] = {}
     for thread in sample.threads:
-        alike.setdefault((thread.frames, state(thread)), []).append(thread)
+        words, wait = state(thread), waits.get(thread.ident)
+        if wait is not None and words != _IDLE:
+            words = wait_words(wait, sample) or words
+        alike.setdefault((thread.frames, words), []).append(thread)
     ordered = sorted(alike.items(), key=lambda item: (_urgency(item[1][0]), -len(item[1])))
     return tuple(
         StackGroup(tuple(_name(thread) for thread in threads), words, frames) for (frames, words), threads in ordered
@@ -86,18 +112,31 @@ def render(
     width: int = 80,
     *,
     collecting: bool | None = None,
+    waits: Waits = NO_WAITS,
+    access: str = "",
 ) -> Iterator[str]:
-    """The sample as text; `collecting` is whether a garbage collection was under way, None where nobody looked."""
+    """The sample as text.
+
+    Args:
+        sample: what was seen.
+        lines: what the source says at its frames.
+        style: colours.
+        width: columns to wrap at.
+        collecting: whether a garbage collection was under way, None where nobody looked.
+        waits: what the probe saw threads wait for.
+        access: how it was looked, in words.
+    """
     threads = len(sample.threads)
     holder = next((_name(thread) for thread in sample.threads if thread.holds_gil), None)
     facts = [
         f"{threads} thread{'' if threads == 1 else 's'}",
-        f"GIL held by {holder}" if holder else "nobody held the GIL",
+        "" if sample.tool == "probe" else f"GIL held by {holder}" if holder else "nobody held the GIL",
         {True: "a garbage collection was under way", False: "no garbage collection", None: ""}[collecting],
+        access,
     ]
     for line in wrap("; ".join(fact for fact in facts if fact), width):
         yield style.paint("quiet", line)
-    for group in groups(sample):
+    for group in groups(sample, waits):
         yield ""
         yield from group_lines(group, lines, style, width)
 
@@ -133,8 +172,11 @@ def source(lines: Lines, where: Frame | Place) -> str:
     return redact_source(facts.text) if facts else ""
 
 
-def to_json(sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | None = None) -> dict[str, Any]:
+def to_json(
+    sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | None = None, waits: Waits = NO_WAITS
+) -> dict[str, Any]:
     """The sample as plain data; groups are those of `kdiag.report/v1`'s appendix."""
+    names = {thread.ident: _name(thread) for thread in sample.threads}
     return {
         "schema": "kdiag.stacks/v1",
         "tool": sample.tool,
@@ -143,7 +185,19 @@ def to_json(sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | 
         "threads": len(sample.threads),
         "gil_holder": next((_name(thread) for thread in sample.threads if thread.holds_gil), None),
         "collecting": collecting,
-        "stacks": [group_json(group, lines) for group in groups(sample)],
+        "stacks": [group_json(group, lines) for group in groups(sample, waits)],
+        "waits": [_wait_json(names[ident], wait, names) for ident, wait in waits.items() if ident in names],
+    }
+
+
+def _wait_json(thread: str, wait: ProbedWait, names: Mapping[int, str]) -> dict[str, Any]:
+    held_at = wait.held_at
+    return {
+        "thread": thread,
+        "kind": wait.kind,
+        "name": wait.name or None,
+        "owner": names.get(wait.owner),
+        "held_at": {"file": held_at.file, "line": held_at.line, "function": held_at.function} if held_at else None,
     }
 
 

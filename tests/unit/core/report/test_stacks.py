@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdiag.core.model import Frame, LineFacts, StackSample, ThreadSample, Wait
+from kdiag.core.model import Frame, LineFacts, ProbedWait, StackSample, ThreadSample, Wait
 from kdiag.core.report import stacks
 from kdiag.core.report.style import PLAIN
 
@@ -113,6 +113,7 @@ def test_as_data() -> None:
         "threads": 6,
         "gil_holder": "spinner",
         "collecting": False,
+        "waits": [],
     }
     assert data["stacks"][2]["frames"][0] == {
         "file": "/srv/app/db.py",
@@ -121,3 +122,51 @@ def test_as_data() -> None:
         "native": False,
         "source": "with self._lock:",
     }
+
+
+HELD = Frame("/srv/app/web.py", 30, "hold")
+
+
+@pytest.mark.parametrize(
+    ("wait", "words"),
+    [
+        (
+            ProbedWait("lock", 9, "Stock.lock", 5, HELD, 0),
+            "the lock Stock.lock, held by spinner, taken at /srv/app/web.py:30",
+        ),
+        (ProbedWait("rlock", 9, "Stock.lock", 5, None, 0), "the lock Stock.lock, held by spinner"),
+        (ProbedWait("lock", 9, "", 5, None, 0), "the lock, held by spinner"),
+        (ProbedWait("queue", 9, "shop.ORDERS", 0, None, 0), "the queue shop.ORDERS"),
+        (ProbedWait("future", 9, "answer", 77, None, 0), "the result answer"),
+        (ProbedWait("thread", 9, "", 5, None, 0), "spinner to end"),
+        (ProbedWait("event", 9, "", 0, None, 0), "a lock"),
+    ],
+)
+def test_the_probe_knows_which_lock_it_is_and_who_holds_it(wait: ProbedWait, words: str) -> None:
+    states = {group.state for group in stacks.groups(SAMPLE, {3: wait}) if "pool_1" in group.threads}
+    assert states == {f"waiting for {words}"}
+
+
+def test_a_worker_without_work_is_idle_whatever_it_waits_for() -> None:
+    worker = thread(1, "pool_0", *library(("concurrent/futures/thread.py", "_worker")), *START)
+    (group,) = stacks.groups(StackSample(1.0, (worker,)), {1: ProbedWait("queue", 9, "work_queue", 0, None, 0)})
+    assert group.state == "idle, waiting for work"
+
+
+def test_waits_as_data() -> None:
+    wait = ProbedWait("lock", 9, "Stock.lock", 5, HELD, 0)
+    assert stacks.to_json(SAMPLE, waits={3: wait})["waits"] == [
+        {
+            "thread": "pool_1",
+            "kind": "lock",
+            "name": "Stock.lock",
+            "owner": "spinner",
+            "held_at": {"file": "/srv/app/web.py", "line": 30, "function": "hold"},
+        }
+    ]
+
+
+def test_the_access_is_said() -> None:
+    assert next(stacks.render(SAMPLE, access="seen from outside")).endswith("; seen from outside")
+    inside = StackSample(1.0, SAMPLE.threads, tool="probe")
+    assert next(stacks.render(inside, access="seen by the probe only")) == "6 threads; seen by the probe only"
