@@ -106,6 +106,7 @@ class _Loop(msgspec.Struct, frozen=True):
 
 class _Delay(msgspec.Struct, frozen=True):
     loop: _Count
+    at: _Seconds  # the target's perf_counter is our monotonic clock: the system's own
     seconds: _Seconds
     frames: tuple[_Place, ...]
 
@@ -186,7 +187,9 @@ class ProbeSource:
                 )
                 for each in answer.loops.loops
             ),
-            delays=tuple(LoopDelay(each.loop, each.seconds, _frames(each.frames)) for each in answer.loops.delays),
+            delays=tuple(
+                LoopDelay(each.loop, each.at, each.seconds, _frames(each.frames)) for each in answer.loops.delays
+            ),
             blocks=answer.memory.blocks,
             tasks=answer.loops.tasks,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """deadlock: threads wait for each other in a circle of locks.
 
-Proven where the source shows every edge of a circle of threads that did not run at all; suspected where threads stand
-in acquire for good and nobody visibly holds what they wait for.
+Proven where the probe saw the locks' owners, or where the source shows every edge of a circle of threads that did not
+run at all; suspected where threads stand in acquire for good and nobody visibly holds what they wait for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from kdiag.core.frames import Ownership, Tier, at
 from kdiag.core.locks import Lock, distinct
 from kdiag.core.loops import idles
 from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, Place, Severity, Threshold, Window
+from kdiag.core.owners import LastingWait, behind, circle, lasting_waits
 from kdiag.core.pools import Doing, doing, task_of
 from kdiag.core.threads import Waiting, stack_source, too_few_stacks, waiting
 from kdiag.core.wait_graph import LOOKS, STILL_S, Member, WaitGraph, lock_between
@@ -37,6 +38,9 @@ THRESHOLDS = (STILL,)
 #    deadlock    ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁   nobody in the circle is ever put on a CPU again
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A circle of lock waits among threads that did not move; else threads that nobody is left to release."""
+    waits = lasting_waits(window)
+    if ring := circle(waits):
+        return _by_owners(window, ring, behind(waits, ring))
     if not window.stacks:
         return too_few_stacks(window, VERDICT, LOOKS, STILL_S)
     ownership = Ownership.of(window)
@@ -48,10 +52,50 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         if all(member.still is None for member in waiters):
             return NotEnoughEvidence(VERDICT, "whether waiting threads move could not be read", "allow reading /proc")
         return too_few_stacks(window, VERDICT, LOOKS, STILL_S)
-    circle = graph.circle()
-    if circle:
-        return _proven(window, ownership, graph, circle)
+    if by_source := graph.circle():
+        return _proven(window, ownership, graph, by_source)
     return _suspected(window, ownership, graph)
+
+
+def _by_owners(window: Window, ring: Sequence[LastingWait], others: Sequence[LastingWait]) -> Finding:
+    """A circle by the locks' own word."""
+    ownership = Ownership.of(window)
+    places, waits = [], []
+    for each, owner in zip(ring, [*ring[1:], ring[0]], strict=True):
+        waits.append(ownership.place(each.frame, each.thread.name, "waits", each.name))
+        holds = each.wait.held_at or ownership.culprit(owner.thread.frames) or owner.frame
+        places += [waits[-1], ownership.place(holds, owner.thread.name, "holds", each.name)]
+    span, looks = min(each.span_s for each in ring), min(each.looks for each in ring)
+    source = "probe.threads"
+    return Finding(
+        VERDICT,
+        "critical",
+        100,
+        0.99,
+        _circle_title([each.thread.name for each in ring], waits),
+        _circle_summary(span, len(others)),
+        ownership.place(
+            ownership.culprit(ring[0].thread.frames) or ring[0].frame, ring[0].thread.name, "", ring[0].name
+        ),
+        (
+            Evidence(STILL.metric, round(span, 3), STILL.unit, looks, source, round(span, 3), None, STILL.warning),
+            Evidence("deadlock.threads", len(ring), "threads", looks, source),
+        ),
+        tuple(places),
+        threads=tuple(each.thread.ident for each in [*ring, *others]),
+    )
+
+
+def _circle_title(names: Sequence[str], waits: Sequence[Place]) -> str:
+    if len(names) == 1:
+        return f"Thread '{names[0]}' waits at {at(waits[0])} for {waits[0].object}, which it holds itself"
+    edges = "; ".join(f"'{place.thread}' waits for {place.object} at {at(place)}" for place in waits)
+    return f"{len(names)} threads wait for each other in a circle: {edges}"
+
+
+def _circle_summary(span: float, more: int) -> str:
+    summary = f"None of them ran at all for at least {span:.1f} s, and none of them ever will."
+    return f"{summary} {_threads(more)} more wait{'s' if more == 1 else ''} behind them." if more else summary
 
 
 def _proven(window: Window, ownership: Ownership, graph: WaitGraph, ring: Sequence[Member]) -> Finding:
@@ -60,28 +104,19 @@ def _proven(window: Window, ownership: Ownership, graph: WaitGraph, ring: Sequen
         lock = lock_between(member, following)
         locks.add(lock)
         places += [*_waits(member, ownership, lock.name), *_holds(following, ownership, lock)]
-    behind = [m for m in graph.members if m.stuck and m not in ring and m.want and locks & set(m.want.locks)]
+    others = [m for m in graph.members if m.stuck and m not in ring and m.want and locks & set(m.want.locks)]
     span = min(member.still.span_s for member in ring if member.still)
-    names = [f"'{member.track.name}'" for member in ring]
-    if len(ring) == 1:
-        title = f"Thread {names[0]} waits at {at(places[0])} for {places[0].object}, which it holds itself"
-    else:
-        waits = "; ".join(f"'{p.thread}' waits for {p.object} at {at(p)}" for p in places if p.role == "waits")
-        title = f"{len(ring)} threads wait for each other in a circle: {waits}"
-    summary = f"None of them ran at all for at least {span:.1f} s, and none of them ever will."
-    if behind:
-        summary += f" {_threads(len(behind))} more wait{'s' if len(behind) == 1 else ''} behind them."
     return Finding(
         VERDICT,
         "critical",
         100,
         min(0.99, 0.9 + 0.02 * (span - STILL_S)),
-        title,
-        summary,
+        _circle_title([member.track.name for member in ring], [place for place in places if place.role == "waits"]),
+        _circle_summary(span, len(others)),
         _culprit(ring[0], ownership, places[0].object),
         _evidence(window, ring, span, len(ring)),
         tuple(places),
-        threads=tuple(member.track.ident for member in [*ring, *behind]),
+        threads=tuple(member.track.ident for member in [*ring, *others]),
     )
 
 

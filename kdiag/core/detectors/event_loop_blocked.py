@@ -3,6 +3,7 @@
 A loop's thread waits nowhere but in its selector. Seen asleep, in a read or in a lock inside of a callback, it is
 blocked, and an unchanged run count tells for how long at least. A callback that computes is harder to tell from many
 short ones; there the number of times that the thread went to sleep bounds how long it was busy at a stretch.
+Where a probe was inside, it has measured how long callbacks had to wait.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import Ownership, Tier, at
+from kdiag.core.loop_delays import Blocking, Delays, measured, worst_blocking
 from kdiag.core.loops import loop_state, loop_tracks
 from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Severity, Threshold, Wait, Window
 from kdiag.core.series import Share, clustered_share, clustering, passes, score, severity
@@ -96,10 +98,45 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     if not everybody:
         return too_few_stacks(window, VERDICT, 1, 0.0)
     ownership = Ownership.of(window)
+    worst = worst_blocking(window, lambda callback: _identity(callback, ownership))
+    if worst is not None and passes(worst.low_s, LONGEST):
+        return _measured(ownership, worst)
+    quick = {delays.ident for delays in measured(window) if delays.count >= _LOOKS and not _slow(delays)}
     found = [blocked for track in everybody for blocked in _callbacks(window, track, ownership) if blocked.sick]
+    found = [blocked for blocked in found if blocked.proven or blocked.track.ident not in quick]
     if found:
         return _finding(window, ownership, max(found, key=lambda b: (b.longest_s, b.delay_s)))
     return too_few_stacks(window, VERDICT, _LOOKS, _SPAN_S)
+
+
+def _slow(delays: Delays) -> bool:
+    """Whether what was measured of a loop reaches a threshold."""
+    return passes(delays.longest_s, LONGEST) or passes(delays.mean_s, TYPICAL)
+
+
+def _measured(ownership: Ownership, worst: Blocking) -> Finding:
+    """A finding by delays that were measured."""
+    delays, source = worst.delays, "probe.loops"
+    frame = ownership.culprit(worst.frames) or worst.frames[0]
+    name = ownership.name(frame)
+    call = ownership.call(frame)
+    longest, low = round(worst.longest_s, 3), round(min(worst.low_s, worst.longest_s), 3)
+    title = f"The event loop of '{delays.thread}' was blocked for {longest:.2g} s at a time by {name} at {at(frame)}"
+    return Finding(
+        VERDICT,
+        severity(worst.low_s, LONGEST) or "warning",
+        score(worst.low_s, LONGEST),
+        0.97,
+        title + (f" ({call})" if call else ""),
+        f"{worst.times} of {delays.count} callbacks that were given to the loop had to wait while it was in {name}.",
+        ownership.place(frame, delays.thread),
+        (
+            Evidence(LONGEST.metric, longest, LONGEST.unit, delays.count, source, low, longest, LONGEST.warning),
+            Evidence(TYPICAL.metric, delays.mean_s, TYPICAL.unit, delays.count, source, threshold=TYPICAL.warning),
+        ),
+        ownership.innermost(worst.frames, delays.thread, "waits"),
+        threads=(delays.ident,),
+    )
 
 
 def _callbacks(window: Window, track: Track, ownership: Ownership) -> Iterator[_Blocked]:

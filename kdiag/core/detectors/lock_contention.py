@@ -1,7 +1,8 @@
 """lock-contention: threads lose their time waiting for one lock.
 
 The time that all threads together waited for it, over the time of the recording: 1 means that on average one thread
-stood there all the time.
+stood there all the time. Where a probe was inside, each lock is known by its identity, and its holder by the lock's own
+word; otherwise both are read from source lines.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from kdiag.core.series import Share, clustered_share, score, severity
 from kdiag.core.threads import Waiting, stack_source, stillness, too_few_stacks, tracks, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 VERDICT = "lock-contention"
 
@@ -37,14 +38,19 @@ THRESHOLDS = (WAITED,)
 
 _LOOKS = 8
 _SPAN_S = 3.0
+_KINDS = frozenset({"lock", "rlock", "semaphore"})
 _WORK_WAITS = frozenset({Waiting.SELECT, Waiting.ACCEPT, Waiting.QUEUE})
 
 
 @dataclass(slots=True)
 class _Contended:
-    """One lock over the window: who waited for it in each sample, and where its holder was."""
+    """One lock over the window: who waited for it in each sample, and where its holder was.
+
+    `stacks` has, for each line that waits, the stack and the name of the thread that was seen there first.
+    """
 
     want: Want
+    stacks: dict[Frame, tuple[tuple[Frame, ...], str]] = field(default_factory=dict)
     waiters: dict[float, int] = field(default_factory=lambda: defaultdict(int))
     frames: Counter[Frame] = field(default_factory=Counter)
     threads: dict[int, str] = field(default_factory=dict)
@@ -57,20 +63,29 @@ class _Contended:
 #    sick     www wwww www wwww    a queue at every look, and its members change
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """The lock on which most time was lost; one that moves before one that stands."""
+    moments = [sample.at for sample in window.probe]
+    if len(moments) >= _LOOKS and moments[-1] - moments[0] >= _SPAN_S:
+        return _judge(window, moments, _locks_by_identity(window, Ownership.of(window)), "probe.threads")
     if not all(_complete(sample) for sample in window.stacks):
         window = replace(window, stacks=tuple(sample for sample in window.stacks if _complete(sample)))
     missing = too_few_stacks(window, VERDICT, _LOOKS, _SPAN_S)
     if missing:
         return missing
+    found = _locks(window, Ownership.of(window))
+    return _judge(window, [sample.at for sample in window.stacks], found, stack_source(window))
+
+
+def _judge(window: Window, moments: Sequence[float], locks: Iterable[_Contended], source: str) -> Finding | None:
+    """The worst of the locks by how much time was lost on it; `moments` are when was looked."""
     ownership = Ownership.of(window)
     still = {
         track.ident
         for track in tracks(window)
-        if (rest := stillness(track)) and rest.since <= window.stacks[0].at and track.alive
+        if (rest := stillness(track)) and rest.since <= moments[0] and track.alive
     }
     found = []
-    for lock in _locks(window, ownership):
-        share = _waiting_share(window, lock)
+    for lock in locks:
+        share = _waiting_share(moments, lock)
         count = len(lock.threads)
         worst = severity(share.low * count, WAITED) if share else None
         waits_for_work = lock.idle_holders > sum(lock.holders.values()) / 2
@@ -91,13 +106,13 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         0.97 if moves and low >= 1.5 else 0.85,
         title,
         _summary(ownership, lock, moves),
-        _culprit(window, ownership, frame, lock),
+        _culprit(ownership, frame, lock),
         (
             Evidence(
-                WAITED.metric, waited, WAITED.unit, share.samples, stack_source(window),
+                WAITED.metric, waited, WAITED.unit, share.samples, source,
                 low, share.high * count, WAITED.warning,
             ),
-            Evidence("lock.threads", count, "threads", len(window.stacks), stack_source(window)),
+            Evidence("lock.threads", count, "threads", len(moments), source),
         ),
         _places(ownership, lock, frame),
         threads=tuple(lock.threads),
@@ -125,6 +140,7 @@ def _locks(window: Window, ownership: Ownership) -> Sequence[_Contended]:
             lock = found.setdefault(want.locks, _Contended(want))
             lock.waiters[sample.at] += 1
             lock.frames[want.frame] += 1
+            lock.stacks.setdefault(want.frame, (thread.frames, thread.name))
             lock.threads[thread.ident] = thread.name
         if wants:
             _note_holders(sample.threads, {lock: w.locks for _, w in wants for lock in w.locks}, found, ownership)
@@ -154,10 +170,36 @@ def _waits_for_work(thread: ThreadSample) -> bool:
     return waiting(thread.frames)[0] in _WORK_WAITS
 
 
-def _waiting_share(window: Window, lock: _Contended) -> Share | None:
-    """The share of its waiters' time that they waited; every sample is one batch of all of them."""
+def _locks_by_identity(window: Window, ownership: Ownership) -> Iterable[_Contended]:
+    """The same by what the probe saw: two locks of one name are two."""
+    found: dict[int, _Contended] = {}
+    for sample in window.probe:
+        owners = {thread.ident: thread for thread in sample.threads}
+        noted = set()
+        for thread in sample.threads:
+            wait = thread.wait
+            if wait is None or wait.kind not in _KINDS:
+                continue
+            frame = thread.frames[wait.depth]
+            want = Want((Lock("", wait.name),), frame, seen=bool(wait.name), address=wait.lock)
+            lock = found.setdefault(wait.lock, _Contended(want))
+            lock.waiters[sample.at] += 1
+            lock.frames[frame] += 1
+            lock.stacks.setdefault(frame, (thread.frames, thread.name))
+            lock.threads[thread.ident] = thread.name
+            owner = owners.get(wait.owner)
+            held = ownership.culprit(owner.frames) if owner else None
+            if owner and held and wait.lock not in noted:
+                noted.add(wait.lock)
+                lock.holders[held, owner.name] += 1
+                lock.idle_holders += waiting(owner.frames)[0] in _WORK_WAITS
+    return found.values()
+
+
+def _waiting_share(moments: Sequence[float], lock: _Contended) -> Share | None:
+    """The share of its waiters' time that they waited; every look is one batch of all of them."""
     count = len(lock.threads)
-    return clustered_share((lock.waiters.get(sample.at, 0), count) for sample in window.stacks)
+    return clustered_share((lock.waiters.get(at, 0), count) for at in moments)
 
 
 def _summary(ownership: Ownership, lock: _Contended, moves: bool) -> str:
@@ -169,14 +211,10 @@ def _summary(ownership: Ownership, lock: _Contended, moves: bool) -> str:
     return said
 
 
-def _culprit(window: Window, ownership: Ownership, frame: Frame, lock: _Contended) -> Place | None:
+def _culprit(ownership: Ownership, frame: Frame, lock: _Contended) -> Place:
     """The user's line that waits: the acquiring one, or the caller of the library that acquires."""
-    for sample in window.stacks:
-        for thread in sample.threads:
-            if thread.ident in lock.threads and frame in thread.frames:
-                blamed = ownership.culprit(thread.frames)
-                return ownership.place(blamed or frame, thread.name, what=lock.want.name)
-    return None
+    stack, thread = lock.stacks[frame]
+    return ownership.place(ownership.culprit(stack) or frame, thread, what=lock.want.name)
 
 
 def _places(ownership: Ownership, lock: _Contended, frame: Frame) -> tuple[Place, ...]:

@@ -106,9 +106,10 @@ class ProbedLoop:
 
 @dataclass(frozen=True, slots=True)
 class LoopDelay:
-    """How long one callback had to wait in a loop, and what the loop's thread was in meanwhile (if it was seen)."""
+    """How long one callback had to wait in a loop until `at`, and what the loop's thread was in meanwhile, if seen."""
 
     loop: int
+    at: float
     seconds: float
     frames: tuple[Frame, ...]
 
