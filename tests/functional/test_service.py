@@ -1,0 +1,127 @@
+"""`kdiag.install()`: what a service author has in hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.support.preloaded import door_of, until, visit
+from tests.support.processes import running
+
+
+def _python(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+def test_import_kdiag_imports_nothing_else() -> None:
+    assert (
+        _python("import sys; before = set(sys.modules); import kdiag; print(set(sys.modules) - before)") == "{'kdiag'}"
+    )
+
+
+def test_install_brings_nothing_of_the_diagnosis_in() -> None:
+    program = (
+        "import sys; import kdiag; kdiag.install()\n"
+        "ours = {'kdiag', 'click', 'psutil', 'msgspec'}\n"
+        "print(sorted(name for name in sys.modules if name.partition('.')[0] in ours))"
+    )
+    assert _python(program) == "['kdiag', 'kdiag.service']"
+
+
+def test_what_there_is_not_is_an_attribute_error() -> None:
+    assert _python("import kdiag\ntry: kdiag.instal\nexcept AttributeError as error: print(error)").endswith("'instal'")
+
+
+INSTALLS = """
+import kdiag, os, threading, time
+threads = [threading.Thread(target=kdiag.install) for _ in range(8)]
+for each in threads: each.start()
+for each in threads: each.join()
+kdiag.install()
+print(os.getpid(), flush=True)
+input()
+kdiag.uninstall()
+kdiag.uninstall()
+print(len(os.listdir('/proc/self/task')), flush=True)
+input()
+kdiag.install()
+print("again", flush=True)
+input()
+"""
+
+
+def test_installed_removed_and_installed_again() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INSTALLS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
+        pid = int(service.stdout.readline())
+        door = door_of(pid)
+        with visit(pid) as channel:
+            assert channel.hello().preloaded
+        assert _doors(pid) == ["kdiag-door"]
+        print(file=service.stdin, flush=True)
+        assert service.stdout.readline() == "1\n"
+        assert not door.exists()
+        print(file=service.stdin, flush=True)
+        assert service.stdout.readline() == "again\n"
+        door_of(pid)
+        print(file=service.stdin, flush=True)
+        assert service.wait(20) == 0
+
+
+def _doors(pid: int) -> list[str]:
+    """The kernel's names of our threads in a process."""
+    names = [path.read_text().strip() for path in Path(f"/proc/{pid}/task").glob("*/comm")]
+    return [name for name in names if name.startswith("kdiag")]
+
+
+INSTALLS_AND_FORKS = """
+import kdiag, os, time
+kdiag.install()
+os.fork() or time.sleep(60)
+print(os.getpid(), flush=True)
+os.wait()
+"""
+
+
+def test_forked_children_have_it_too() -> None:
+    with running([sys.executable, "-c", INSTALLS_AND_FORKS]) as pid:
+        until(psutil.Process(pid).children, "it has forked")
+        (child,) = psutil.Process(pid).children()
+        with visit(child.pid) as channel:
+            assert channel.hello().pid == child.pid
+
+
+UNINSTALLS = """
+import kdiag, os
+kdiag.install()
+print(os.getpid(), flush=True)
+input()
+kdiag.uninstall()
+print(flush=True)
+input()
+"""
+
+
+def test_who_is_inside_when_it_is_uninstalled_stays_until_the_visit_ends() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", UNINSTALLS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
+        pid = int(service.stdout.readline())
+        with visit(pid) as channel:
+            print(file=service.stdin, flush=True)
+            assert service.stdout.readline() == "\n"
+            assert channel.hello().pid == pid
+        until(lambda: not _doors(pid), "the thread in the door ends with the visit")
+        print(file=service.stdin, flush=True)
+        assert service.wait(20) == 0
