@@ -1,45 +1,65 @@
-"""What a forked child calls: one function for the life of the process, since Python cannot take it back.
+"""What a fork calls: functions that stay for the life of the process, since Python cannot take them back.
 
-It is separate because it must not keep anything of ours alive: the function that stays has globals of its own, and
-looks into a list that hangs on `sys`. The list is empty when no probe is there, and then nothing is done. Whoever
-comes later finds it and registers no second function.
+It is separate because they must not keep anything of ours alive: they have globals of their own, and look into a list
+that hangs on `sys`. The list is empty when no probe is there, and then nothing is done. Whoever comes later finds it
+and registers nothing again.
 """
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 import types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Forked(Protocol):
+        """Whoever wants to know of forks. No lock may be waited for: a thread that is gone may have held it."""
+
+        def before_fork(self) -> None:
+            """In the process that is about to fork."""
+
+        def after_fork_in_parent(self) -> None:
+            """In the same process, afterwards."""
+
+        def after_fork_in_child(self) -> None:
+            """In its child."""
+
 
 SLOT = "_kdiag_at_fork"
 
 
-def register(after_in_child: Callable[[], object]) -> None:
-    """Have a function called in every forked child, until it is unregistered."""
+def register(who: Forked) -> None:
+    """Have every fork tell `who`, until that is unregistered."""
     slot = getattr(sys, SLOT, None)
     if slot is None:
         slot = []
         setattr(sys, SLOT, slot)
-        stays = types.FunctionType(_call_all.__code__, {}, "kdiag_after_fork_in_child", (slot,))
-        os.register_at_fork(after_in_child=stays)
-    slot.append(after_in_child)
+        os.register_at_fork(
+            before=_that_stays(slot, "before_fork"),
+            after_in_parent=_that_stays(slot, "after_fork_in_parent"),
+            after_in_child=_that_stays(slot, "after_fork_in_child"),
+        )
+    slot.append(who)
 
 
-def unregister(after_in_child: Callable[[], object]) -> None:
-    """Have it called no more."""
+def unregister(who: Forked) -> None:
+    """Have it told no more."""
     slot = getattr(sys, SLOT, [])
-    if after_in_child in slot:
-        slot.remove(after_in_child)
+    if who in slot:
+        slot.remove(who)
 
 
-def _call_all(slot: Any = ()) -> None:
+def _that_stays(slot: list[Forked], method: str) -> Any:
+    return types.FunctionType(_tell_all.__code__, {"__builtins__": builtins}, f"kdiag_{method}", (slot, method))
+
+
+def _tell_all(slot: Any = (), method: str = "") -> None:
     for each in slot[:]:
         try:
-            each()
-        except:  # noqa: E722, S110 - whatever it is, the child must not hear of it
+            getattr(each, method)()
+        except:  # noqa: E722, S110 - whatever it is, the service must not hear of it
             pass

@@ -9,20 +9,22 @@ was injected then takes everything away. One that was there from the start gives
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # it is built in
+import _socket
+import _thread
 import atexit
 import os
 import sys
-import threading
+import time
 
 from . import fork
 from .boot import close_door
 from .cost import Cost
 from .crashes import Crashes
-from .door import open_own_door
+from .door import DOOR, open_own_door
 from .methods import answer
 from .sensing import Sensing
 from .server import Server
+from .worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from .loading import Loaded
 
 LEASE_S = 10.0
+PAUSE_WITHIN_S = 0.2  # how long a fork waits for each of our threads to end
+END_WITHIN_S = 1.0  # and for one that is ending
+WARNS_OF_THREADS = (3, 12)  # from then on Python warns a process that forks and has more than one thread
 THREAD_NAME = "kdiag-probe"
 
 
@@ -43,9 +48,13 @@ class Probe:
         self.options = options
         self.loaded = loaded  # None for a probe that was there from the start
         self.pid = os.getpid()
-        self.boot_thread = 0
+        self.boot_threads = (0, 0)  # the one that ran the text, and the one that it started; native ids
         self.follow_children = False
         self.leaving = False
+        self._turn = _thread.allocate_lock()
+        self._pausing = False  # guarded by _turn; a fork wants our threads to end, and starts them anew
+        self._ended = False  # guarded by _turn; the server's thread has
+        self._worker: Worker | None = None  # None in a visit: then the thread is the keeper's
         self.crashes = Crashes()
         self.cost = Cost()
         self.sensing = Sensing(self.cost, self.crashes)
@@ -60,11 +69,12 @@ class Probe:
             RuntimeError: the process can have no more threads.
         """
         atexit.register(self._at_exit)
-        fork.register(self.after_fork_in_child)
+        fork.register(self)
         try:
             if guest is not None:
                 self.server.admit(guest)
-            threading.Thread(target=self._live, name=THREAD_NAME, daemon=True).start()
+            self._worker = Worker(THREAD_NAME, self._live, self.crashes)
+            self._worker.start()
         except BaseException:
             self._forget()
             raise
@@ -72,12 +82,37 @@ class Probe:
     def serve(self) -> None:
         """Serve until no host is left, in the calling thread."""
         with self.crashes:
-            while not self.leaving and self.server.reachable:
+            while not self.leaving and self.server.reachable and not self.server.lease.expired:
                 self.server.turn(self.server.lease.left_s)
                 self.cost.note_thread(THREAD_NAME)
-                self.leaving = self.leaving or self.server.lease.expired
-        with self.crashes:
-            self.sensing.stop()
+                if self._ends_for_fork():
+                    return
+        self.leaving = True
+
+    def before_fork(self) -> None:
+        """Let a process that has no thread but ours fork with one, as it would without us."""
+        if self._worker is None or sys.version_info < WARNS_OF_THREADS:
+            return
+        ours = {str(each) for each in (*self.boot_threads, self._worker.native_id, self.sensing.native_id)}
+        if len(set(os.listdir("/proc/self/task")) - ours) != 1:
+            return
+        with self._turn:
+            self._pausing = True
+        if self._knock() and self._worker.wait_for_end(PAUSE_WITHIN_S):
+            self.sensing.pause(PAUSE_WITHIN_S)
+            deadline = time.monotonic() + PAUSE_WITHIN_S  # for what is left of the boot threads
+            while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < deadline:
+                time.sleep(0.0001)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on where `before_fork` has paused."""
+        with self._turn:
+            self._pausing, ended = False, self._ended
+            self._ended = False
+        if ended and self._worker and self._worker.wait_for_end(END_WITHIN_S):
+            self.sensing.pause(END_WITHIN_S)
+            self.sensing.go_on()
+            self._worker.start()
 
     def after_fork_in_child(self) -> None:
         """Let a forked child be clean, or give it a probe of its own; no lock of ours may be taken here.
@@ -90,11 +125,18 @@ class Probe:
         if not (self.follow_children and self.loaded and follow(self.options, self.loaded)) and self.loaded:
             self.loaded.unload()
 
+    def _ends_for_fork(self) -> bool:
+        """Tell the server's thread whether it is to end now; then whoever forks starts it anew."""
+        with self._turn:
+            self._ended = self._pausing
+            return self._ended
+
     def _live(self) -> None:
-        sys.settrace(None)  # what `threading.settrace` of the service has set: we are none of its threads
-        sys.setprofile(None)
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         self.serve()
+        if not self.leaving:
+            return
+        with self.crashes:
+            self.sensing.stop()
         with self.crashes:
             self._forget()
         with self.crashes:
@@ -105,8 +147,16 @@ class Probe:
 
     def _forget(self) -> None:
         """Let neither a fork nor the end of the process call us any more."""
-        fork.unregister(self.after_fork_in_child)
+        fork.unregister(self)
         atexit.unregister(self._at_exit)
+
+    def _knock(self) -> bool:
+        """Wake the thread that waits for hosts; tell whether that was possible."""
+        ourselves = _socket.socket(_socket.AF_UNIX)
+        ourselves.setblocking(False)
+        failed = ourselves.connect_ex(f"{self.folder}/{DOOR}")
+        ourselves.close()
+        return not failed
 
     def _at_exit(self) -> None:
         if os.getpid() == self.pid:
@@ -116,7 +166,7 @@ class Probe:
 def take_over(loaded: Loaded, folder: str, listener: Any, peer: Any, boot_thread: int) -> None:
     """Serve the door that stage 0 has opened, and the host that it has let in."""
     probe = Probe(folder, listener, loaded.options, loaded)
-    probe.boot_thread = boot_thread
+    probe.boot_threads = (boot_thread, _thread.get_native_id())
     probe.cost.note_thread("kdiag-boot")
     probe.start(peer)
 
@@ -144,11 +194,13 @@ def serve_visit(kdiag: str, folder: str, listener: Any, peer: Any, lease_s: floa
     """
     timeout = listener.gettimeout()
     probe = Probe(folder, listener, {"kdiag": kdiag, "lease_s": lease_s})
-    fork.register(probe.after_fork_in_child)
+    fork.register(probe)
     try:
         probe.server.admit(peer)
         probe.serve()
     finally:
-        fork.unregister(probe.after_fork_in_child)
+        with probe.crashes:
+            probe.sensing.stop()
+        fork.unregister(probe)
         probe.server.end_hosts()
         listener.settimeout(timeout)

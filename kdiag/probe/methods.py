@@ -38,7 +38,7 @@ def _hello(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
         "build": _build(),
         "preloaded": probe.loaded is None,
         "sensors": probe.sensing.names,
-        "boot_thread": probe.boot_thread,
+        "boot_thread": probe.boot_threads[0],
         "hosts": len(probe.server.hosts),
         "crashes": probe.crashes.count,
     }

@@ -9,9 +9,10 @@ of its have used up in threads of the service.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
+
+from .worker import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Sensing:
         self._thread_time = thread_time
         self._running: dict[str, Running] = {}  # replaced, never changed: the loop's thread reads it meanwhile
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._worker = Worker(THREAD_NAME, self._run, crashes)
+        self.looping = False
 
     @property
     def known(self) -> list[str]:
@@ -85,6 +87,11 @@ class Sensing:
     def running(self) -> bool:
         """Whether any runs."""
         return bool(self._running)
+
+    @property
+    def native_id(self) -> int | None:
+        """The loop's thread; None when there was none yet."""
+        return self._worker.native_id
 
     @property
     def stretch(self) -> float:
@@ -115,18 +122,29 @@ class Sensing:
                     sensor = self._sensors()[name]()
                     sensor.start()
                     self._running = {**self._running, name: Running(sensor, self._now())}
-        if self._running and self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-            self._thread.start()
+        self.go_on()
 
     def stop(self) -> None:
         """End the loop and stop all sensors."""
-        thread, self._thread = self._thread, None
-        self._stop.set()
-        if thread is not None:
-            thread.join(LONGEST_END_S)
+        self.pause(LONGEST_END_S)
         self.abandon()
+
+    def pause(self, within_s: float) -> bool:
+        """End the loop's thread and leave the sensors as they are; tell whether it has ended in time."""
+        self._stop.set()
+        if self.looping and not self._worker.wait_for_end(within_s):
+            return False
+        self.looping = False
+        return True
+
+    def go_on(self) -> None:
+        """Let the loop run, if there is anything to look at and it does not run already."""
+        if self._running and not self.looping:
+            from ..machinery.wait import loops  # noqa: F401, PLC0415 - long, so not in the thread that forks wait for
+
+            self._stop.clear()
+            self._worker.start()
+            self.looping = True
 
     def abandon(self) -> None:
         """Stop all sensors as if there had never been a loop: in a forked child there is none."""
@@ -161,12 +179,9 @@ class Sensing:
         return max(0.001, due_at - self._now())
 
     def _run(self) -> None:
-        sys.settrace(None)
-        sys.setprofile(None)
-        with self._crashes:
-            from ..machinery.wait.loops import jitter_until  # noqa: PLC0415
+        from ..machinery.wait.loops import jitter_until  # noqa: PLC0415
 
-            jitter_until(self._look, self.rest_s, stop=self._stop)
+        jitter_until(self._look, self.rest_s, stop=self._stop)
 
     def _look(self) -> None:
         with self._crashes:  # none may reach the loop, which would log it

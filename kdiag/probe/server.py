@@ -142,9 +142,13 @@ class Server:
         return self._listener.intact
 
     def admit(self, connection: Any) -> None:
-        """Greet a connection; refuse it when it is nobody's whom we may talk to, or one too many."""
-        uid = int.from_bytes(connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], "little")
-        if uid not in {os.geteuid(), 0, NOBODYS_UID}:
+        """Greet a connection; refuse it when it is nobody's whom we may talk to, or one too many.
+
+        One from our own process only wants us to wake up, see `lifecycle`.
+        """
+        peer = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        pid, uid = (int.from_bytes(peer[start : start + 4], "little") for start in (0, 4))
+        if pid == os.getpid() or uid not in {os.geteuid(), 0, NOBODYS_UID}:
             connection.close()
             return
         host = Host(Owned(connection), Lease(self._lease_s, self._now))

@@ -1,0 +1,68 @@
+"""A thread of ours in the service's process, as little of a guest as a thread can be.
+
+It is separate because the server and the sensors have one each, and a fork has to wait for the end of both.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # it is built in
+import _thread
+import os
+import sys
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .crashes import Crashes
+
+
+class Worker:
+    """Runs `work` in a daemon thread with an honest name, which takes no signals and is traced by nobody."""
+
+    def __init__(self, name: str, work: Callable[[], object], crashes: Crashes) -> None:
+        self._name = name
+        self._work = work
+        self._crashes = crashes
+        self.native_id: int | None = None
+        self._running = _thread.allocate_lock()  # held while the thread runs
+
+    def start(self) -> None:
+        """Start the thread; only while it does not run.
+
+        Raises:
+            RuntimeError: the process can have no more threads.
+        """
+        self._running.acquire(False)
+        try:
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()
+        except BaseException:
+            self._running.release()
+            raise
+        self.native_id = thread.native_id
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait until the kernel knows of the thread no more; tell whether it has ended.
+
+        Unlike `Thread.join`, this does not make `threading` list the caller if it has never heard of it.
+        """
+        deadline = time.monotonic() + seconds
+        if not self._running.acquire(True, seconds):
+            return False
+        self._running.release()
+        while os.path.exists(f"/proc/self/task/{self.native_id}") and time.monotonic() < deadline:
+            time.sleep(0.0001)
+        return True
+
+    def _run(self) -> None:
+        try:
+            sys.settrace(None)  # what `threading.settrace` of the service has set: we are none of its threads
+            sys.setprofile(None)
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+            with self._crashes:
+                self._work()
+        finally:
+            self._running.release()
