@@ -76,6 +76,7 @@ class _Keeper:
         self._door: _Door | None = None  # the thread's; others change it only while no thread runs
         self._host: Any = None  # one that came just as the thread was to end
         self._ending = False
+        self._retired = False
         self._native_id = 0
         self._end = _thread.allocate_lock()  # held until the thread is to end
         self._ended = _thread.allocate_lock()  # held while the thread runs
@@ -117,7 +118,7 @@ class _Keeper:
 
     def retire(self) -> None:
         """Let nobody in any more; the thread ends with the host that is inside."""
-        self._ending = True
+        self._ending = self._retired = True
         if self._door is not None:
             from .boot import close_door  # noqa: PLC0415
 
@@ -150,6 +151,8 @@ class _Keeper:
         except BaseException:  # noqa: S110 - a service never hears of our troubles
             pass
         finally:
+            if self._retired:
+                self.forget()
             self._ended.release()
 
     def _keep(self) -> None:
