@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.attachment import Attachment, Way, attach
 from kdiag.attach.process import read_facts
+from kdiag.sources.tools import py_spy_path
 from tests.support.residue import difference
 from tests.support.targets import TargetFailedError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 CLEAN_WITHIN_S = 8.0
 ANSWERS_WITHIN_S = 20.0
+ASKS_AGAIN_AFTER_S = 1.0
 _FOLDERS = ("tmp", "var/tmp", "dev/shm")  # as the target sees them
 _LOOK_AGAIN_S = 0.02
 _OF_LIBC = 0b11 << 31  # signals 32 and 33, which glibc catches once it has made a thread
@@ -71,7 +74,6 @@ class Ward:
     def __init__(self, target: Target, *, answers: bool = True) -> None:
         self.target = target
         self._answers = answers
-        self._asked = 0
         self.units = 0
         self._first = self._settled()
 
@@ -82,18 +84,27 @@ class Ward:
             AssertionError: it has ended, does not answer, or its books are wrong.
         """
         self.assert_runs()
-        key = f"account-{self._asked}"
-        self._asked += 1
-        os.kill(self.target.pid, signal.SIGUSR1)
-        try:
-            account: dict[str, Any] = self.target.wait_for(key, ANSWERS_WITHIN_S)[key]
-        except TargetFailedError:
-            self.assert_runs()
-            raise
+        account = self._ask()
         assert account["right"], f"its account is wrong: {account['problems']}"
         assert account["units"] >= self.units
         self.units = account["units"]
         return account
+
+    def _ask(self) -> dict[str, Any]:
+        key = f"account-{sum(_is_account(line) for line in self.target.lines)}"
+        deadline = time.monotonic() + ANSWERS_WITHIN_S
+        while True:
+            # A signal that comes right before the main thread goes to sleep is heard by Python only after the next.
+            os.kill(self.target.pid, signal.SIGUSR1)
+            try:
+                account: dict[str, Any] = self.target.wait_for(key, ASKS_AGAIN_AFTER_S)[key]
+            except TargetFailedError as error:
+                self.assert_runs()
+                if time.monotonic() > deadline:
+                    error.add_note(_stacks(self.target.pid))
+                    raise
+            else:
+                return account
 
     def assert_runs(self) -> None:
         """The target has not ended."""
@@ -129,6 +140,15 @@ class Ward:
     def _look(self) -> dict[str, Any]:
         outside = outside_view(self.target.pid)
         return {**outside, **self.account()["residue"]} if self._answers else outside
+
+
+def _is_account(line: dict[str, Any]) -> bool:
+    return any(key.startswith("account-") for key in line)
+
+
+def _stacks(pid: int) -> str:
+    command = [str(py_spy_path()), "dump", "--nonblocking", "--pid", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
 
 
 def outside_view(pid: int) -> dict[str, Any]:

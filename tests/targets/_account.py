@@ -73,10 +73,9 @@ class Inquiry:
 
     def answer(self) -> None:
         """Answer what was asked since the last time; for a main thread that works, where its books agree."""
-        if self._answering:  # a signal came while the last one is being answered: there it will be seen
-            return
-        self._answering = True
-        while self._answered < self._asked:
+        # A signal may come while the last one is being answered: then the outer call goes round once more.
+        while self._answered < self._asked and not self._answering:
+            self._answering = True
             number, self._answered = self._answered, self._answered + 1
             say(**{f"account-{number}": {**self._account(), "residue": snapshot()}})
-        self._answering = False
+            self._answering = False
