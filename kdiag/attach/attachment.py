@@ -35,7 +35,9 @@ WAYS: tuple[Way, ...] = ("auto", "preloaded", "pep768", "ptrace")
 _OPENS_WITHIN_S = 6.0  # the interpreter's lock may be fought for by many
 _ENDS_WITHIN_S = 1.0
 _LOOK_AGAIN_S = 0.003
+_ASKED_FOR_S = 1.0  # until ptrace is tried
 _FORBIDDEN = "remote-debugging-disabled"
+_NOBODY_CAME = frozenset({"request-not-taken", "no-running-thread", "no-folder-for-script"})
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,7 @@ def attach(facts: ProcessFacts, way: Way = "auto", *, clock: Clock = REAL, lease
         channel = _by_the_door(facts, clock, lease_s)  # of who was here before us
         if channel is not None:
             return _attached("preloaded", channel, started, clock)
-        if way == "pep768" or (way == "auto" and _may_ask(facts, clock)):
-            pep768.enter(facts, boot_text(), clock=clock)
+        if (way == "pep768" or (way == "auto" and _may_ask(facts, clock))) and _ask(facts, way, clock):
             channel = _wait_for_door(facts, None, clock, lease_s)
             return _attached("pep768", channel, started, clock)
         entered = entry.enter(facts, boot_text(), clock)
@@ -119,6 +120,23 @@ def _may_ask(facts: ProcessFacts, clock: Clock) -> bool:
     if refusal is not None and refusal.reference == _FORBIDDEN:
         raise refusal
     return refusal is None
+
+
+def _ask(facts: ProcessFacts, way: Way, clock: Clock) -> bool:
+    """Ask by PEP 768; False when nobody came and another way may be tried.
+
+    A thread that looks as if it ran Python may be in one long call into C.
+    """
+    if way == "pep768":
+        pep768.enter(facts, boot_text(), clock=clock)
+        return True
+    try:
+        pep768.enter(facts, boot_text(), clock=clock, within_s=_ASKED_FOR_S)
+    except KdiagError as error:
+        if error.reference not in _NOBODY_CAME:
+            raise
+        return False
+    return True
 
 
 def _by_the_door(facts: ProcessFacts, clock: Clock, lease_s: float | None) -> Channel | None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from kdiag.attach import pep768
+from kdiag.attach.attachment import attach
 from kdiag.attach.pep768.script_file import PLACES
 from kdiag.attach.process import read_facts
 from kdiag.errors import KdiagError
@@ -139,6 +140,15 @@ def test_a_request_that_nobody_takes_is_taken_back(python: Interpreter) -> None:
             pep768.enter(facts, SAY % 3, within_s=0.1)
         assert "pending" not in third.value.cause
         assert target.lines == ()
+
+
+@each_interpreter((3, 14), one_per_minor=True)
+def test_another_way_is_tried_when_nobody_comes(python: Interpreter) -> None:
+    with start_target("one_runs", "c", python=python) as target:
+        attachment = attach(read_facts(target.pid))
+        assert attachment.method == "ptrace"
+        attachment.leave()
+        assert scripts(target) == []
 
 
 @each_interpreter((3, 14), one_per_minor=True)

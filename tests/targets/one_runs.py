@@ -1,5 +1,5 @@
 """One thread runs, and how is told by the argument: `main`, a `worker` while the main thread waits, `c` (the main
-thread is in one long call into C), or an `audited` main thread, whose service allows no script to be run in it.
+thread is in one long call into C, another one is parked), or an `audited` main thread, whose service allows no script to be run in it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def main() -> None:
     if mode == "worker":
         threading.Thread(target=work, name="worker", daemon=True).start()
     if mode == "c":
+        threading.Thread(target=stay, name="parked", daemon=True).start()
         threading.Timer(0.1, ready).start()
         hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", LONG_ROUNDS)
     ready()
