@@ -138,8 +138,11 @@ class Ward:
         return look
 
     def _look(self) -> dict[str, Any]:
-        outside = outside_view(self.target.pid)
-        return {**outside, **self.account()["residue"]} if self._answers else outside
+        pid = self.target.pid
+        outside = outside_view(pid)
+        if self._answers:
+            return {**outside, **self.account()["residue"]}
+        return {**outside, **{kind: sorted(os.listdir(f"/proc/{pid}/{kind}")) for kind in ("task", "fd")}}
 
 
 def _is_account(line: dict[str, Any]) -> bool:
@@ -157,8 +160,6 @@ def outside_view(pid: int) -> dict[str, Any]:
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
     own = re.compile(rf"\.kdiag-\d+-{status['NSpid'].split()[-1]}\b")
     return {
-        "kernel_threads": len(list((process / "task").iterdir())),
-        "kernel_descriptors": len(list((process / "fd").iterdir())),
         "tracer": status["TracerPid"],
         "blocked_ignored_caught": [int(status[name], 16) & ~_OF_LIBC for name in ("SigBlk", "SigIgn", "SigCgt")],
         "folders": sorted(
