@@ -1,0 +1,136 @@
+"""The sensors on bare interpreters of every version: exact, right, and gone when they stop."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.bare import SCENES, placed, play, started
+from tests.support.interpreters import Interpreter, each_interpreter, of_minor
+
+
+def culprit(scene: str) -> int:
+    """The line that a scene marks."""
+    lines = (SCENES / f"{scene}.py").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if "# CULPRIT" in line)
+
+
+@each_interpreter()
+def test_the_collector_is_accounted_for_exactly(python: Interpreter) -> None:
+    said = play(python, "collector")
+    data = said["data"]
+    assert sum(data["seconds"]) == pytest.approx(said["own"], rel=0.15, abs=0.03)
+    assert data["seen"] == data["collections"]
+    assert sum(data["collections"]) > 50
+    assert data["dropped"] == 0
+    assert sum(count for _, count in data["histogram"]) == sum(data["seen"])
+    assert said["hook_s"] > 0
+    assert said["restored"]
+
+
+@each_interpreter()
+def test_collections_are_put_down_to_the_line_that_allocates(python: Interpreter) -> None:
+    said = play(python, "collector")
+    by_thread = {place["ident"]: place for place in said["data"]["places"]}
+    file, line, _ = by_thread[said["ident"]]["frames"][0]
+    assert (Path(file).name, line) == ("collector.py", culprit("collector"))
+    assert by_thread[said["ident"]]["asked"] == 0
+    by_hand = [place for place in said["data"]["places"] if place["ident"] == said["main"] and place["asked"]]
+    assert by_hand, said
+    assert said["data"]["asked"] >= 1
+
+
+@each_interpreter(one_per_minor=True)
+def test_a_signal_that_arrives_during_a_collection_is_not_lost(python: Interpreter) -> None:
+    """Its handler raises; inside of a callback written in Python the exception would be printed and forgotten."""
+    for _ in range(3):
+        with placed(python) as folder, started(python, folder, "signals") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (7, "")
+
+
+@each_interpreter(one_per_minor=True)
+def test_collections_without_a_frame_say_nothing(python: Interpreter) -> None:
+    said = play(python, "frameless")
+    assert said["collections"] - said["seen"] == said["dropped"]
+
+
+WAITS: dict[str, tuple[str, str, bool]] = {
+    # thread: kind, name, whether the holder is known
+    "lock_with": ("lock", "waits.LOCK", True),
+    "lock_acquire": ("lock", "waits.LOCK", True),
+    "slots": ("lock", "Slots.lock", True),
+    "store": ("lock", "Store.lock", True),
+    "hostile": ("lock", "Hostile.lock", True),
+    "lock_local": ("lock", "local", False),
+    "rlock": ("rlock", "waits.RLOCK", True),
+    "condition_enter": ("rlock", "waits.ENTERED", True),
+    "condition_wait": ("condition", "waits.CONDITION", False),
+    "event": ("event", "waits.EVENT", False),
+    "semaphore": ("semaphore", "waits.SEMAPHORE", False),
+    "barrier": ("barrier", "waits.BARRIER", False),
+    "queue_get": ("queue", "waits.QUEUE", False),
+    "simple_get": ("queue", "waits.SIMPLE", False),
+    "future": ("future", "waits.FUTURE", False),
+    "join": ("thread", "waits.holder", True),
+}
+
+
+@each_interpreter()
+def test_every_kind_of_wait_is_told_by_its_object(python: Interpreter) -> None:
+    said = play(python, "waits")
+    threads: dict[str, Any] = {thread["name"]: thread for thread in said["data"]["threads"]}
+    found = {
+        name: (wait["kind"], wait["name"], wait["owner"] == said["ident"])
+        for name, thread in threads.items()
+        if (wait := thread.get("wait")) and name in WAITS
+    }
+    assert found == WAITS
+    assert {threads[name]["wait"]["id"] for name in ("lock_with", "lock_acquire", "slots")} == {said["lock"]}
+    assert threads["lock_with"]["wait"]["held_at"][2] == "hold"
+    assert "wait" not in threads["sleep"]
+    assert threads["twice"]["wait"]["owner"] == threads["twice"]["ident"]
+    waiting = threads["queue_get"]
+    assert waiting["frames"][waiting["wait"]["depth"]][2] == "queue_get"
+
+
+@each_interpreter()
+def test_no_code_of_the_targets_runs_and_our_own_threads_are_left_out(python: Interpreter) -> None:
+    said = play(python, "waits")
+    assert said["touched"] == []
+    assert "kdiag-probe" not in {thread["name"] for thread in said["data"]["threads"]}
+    assert said["data"]["own"] == [said["own"]]
+
+
+@each_interpreter()
+def test_a_blocked_loop_is_measured_and_its_callback_named(python: Interpreter) -> None:
+    said = play(python, "loops")
+    (loop,) = said["data"]["loops"]
+    assert (loop["thread"], loop["ident"]) == ("looper", said["ident"])
+    blocked = [delay for delay in said["data"]["delays"] if delay["seconds"] > 0.3]
+    assert len(blocked) >= 3
+    named = [(Path(file).name, line) for file, line, _ in (delay["frames"][0] for delay in blocked if delay["frames"])]
+    assert ("loops.py", culprit("loops")) in named
+    assert said["later"] == []
+
+
+def test_looking_at_all_threads_does_not_hang_3_11() -> None:
+    said = play(of_minor((3, 11)), "hang", 3)
+    assert said["seen_off"] == 0
+    assert not said["enabled_after"]
+    assert said["looks"] > 0
+    assert said["rounds"] > 0
+
+
+@pytest.mark.slow
+@each_interpreter(one_per_minor=True)
+def test_looking_at_all_threads_does_not_hang_for_long(python: Interpreter) -> None:
+    said = play(python, "hang", 30, timeout=100)
+    assert said["seen_off"] == 0
+    assert not said["enabled_after"]

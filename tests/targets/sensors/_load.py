@@ -1,0 +1,30 @@
+"""Loads the sensors as the probe does: from sources, under a private name."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def sensor(name: str) -> Any:
+    """A sensor that has not started."""
+    folder = Path(__file__).parents[3] / "sensors"
+    if "_private" not in sys.modules:
+        path = folder / "__init__.py"
+        spec = importlib.util.spec_from_file_location("_private", path, submodule_search_locations=[str(folder)])
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["_private"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["_private"].SENSORS[name]()
+
+
+def say(**facts: object) -> None:
+    """Print what the scene found, and end at once: threads may wait for ever."""
+    print(json.dumps(facts), flush=True)
+    os._exit(0)

@@ -1,0 +1,28 @@
+"""A program that ends on SIGTERM by an exception, with code 7, and collects nearly all the time."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.targets.sensors._load import sensor
+
+
+def end(*_: object) -> None:
+    raise SystemExit(7)
+
+
+signal.signal(signal.SIGTERM, end)
+keep: list[dict[str, int]] = [{} for _ in range(300_000)]
+collector = sensor("gc")
+collector.start()
+try:
+    print("ready", flush=True)
+    for _ in range(2_000):
+        gc.collect()
+        collector.tick()
+finally:
+    collector.stop()
