@@ -32,6 +32,7 @@ __all__ = ["Channel", "Cost", "Hello", "find_door"]
 T = TypeVar("T")
 
 HEARTBEAT_S = 2.0
+HEARTBEAT_WITHIN_S = 0.5  # it is heard when the target gets to it; others want to ask
 ANSWER_WITHIN_S = 10.0
 LEAVE_WITHIN_S = 5.0
 READ_BYTES = 1 << 16
@@ -125,20 +126,23 @@ class Channel:
         Raises:
             KdiagError: `probe-gone`, `probe-protocol`, `probe-silent`, `target-ended`, or the probe's own reference.
         """
-        with self._turn:
+        deadline = time.monotonic() + within_s
+        if not self._turn.acquire(timeout=within_s):
+            raise _silent(self.pid, method, within_s)
+        try:
             if self._gone:
                 raise self._gone
-            deadline = time.monotonic() + within_s
             self._number += 1
-            try:
-                self._send(wire.encode_request(self._number, method, params), deadline)
-                return self._answer(self._number, method, deadline)
-            except wire.WireError as error:
-                raise self._lose(_protocol(self.pid, str(error))) from error
-            except TimeoutError as error:
-                raise _silent(self.pid, method, within_s) from error
-            except OSError as error:
-                raise self._lose(self._last_words() or self._why_gone()) from error
+            self._send(wire.encode_request(self._number, method, params), deadline)
+            return self._answer(self._number, method, deadline)
+        except wire.WireError as error:
+            raise self._lose(_protocol(self.pid, str(error))) from error
+        except TimeoutError as error:
+            raise _silent(self.pid, method, within_s) from error
+        except OSError as error:
+            raise self._lose(self._last_words() or self._why_gone()) from error
+        finally:
+            self._turn.release()
 
     def hello(self) -> Hello:
         """Ask who the probe is."""
@@ -191,7 +195,7 @@ class Channel:
     def _beat(self) -> None:
         def beat() -> None:
             with contextlib.suppress(KdiagError):  # who asks for something is told
-                self.request("heartbeat")
+                self.request("heartbeat", HEARTBEAT_WITHIN_S)
 
         jitter_until(beat, HEARTBEAT_S, jitter_factor=0.2, stop=self._closed, clock=self._clock)
 

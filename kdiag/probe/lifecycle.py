@@ -160,6 +160,7 @@ class Probe:
 
     def _at_exit(self) -> None:
         if os.getpid() == self.pid:
+            self.sensing.abandon()  # the interpreter takes itself apart now: nothing of ours may look at it
             close_door(self.folder)
 
 

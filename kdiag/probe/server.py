@@ -201,7 +201,9 @@ class Server:
         for descriptor, host in self.hosts.items():
             poll.register(descriptor, select.POLLOUT if host.owed else select.POLLIN)
             timeout_s = min(timeout_s, host.lease.left_s)
-        ready = [descriptor for descriptor, _ in poll.poll(math.ceil(max(0.0, timeout_s) * 1000))]
+        # Asked twice: after the process was stopped (SIGSTOP) time is over, and Python does not look again.
+        events = poll.poll(math.ceil(max(0.0, timeout_s) * 1000)) or poll.poll(0)
+        ready = [descriptor for descriptor, _ in events]
         return list({*due, *ready})
 
     def _accept(self) -> None:

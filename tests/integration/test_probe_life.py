@@ -254,7 +254,7 @@ def test_a_target_that_becomes_another_program() -> None:
             for _ in range(1000):
                 channel.hello()
         assert error.value.reference == "probe-gone"
-        assert find_door(read_facts(process.pid)) is None
+        until(lambda: find_door(read_facts(process.pid)) is None, "the kernel closes its sockets one by one")
         assert not process.folders()
 
 
@@ -277,6 +277,15 @@ def test_a_stopped_target_is_waited_for_no_longer_than_asked() -> None:
         os.kill(process.pid, signal.SIGCONT)
         assert error.value.reference == "probe-silent"
         assert channel.hello().hosts == 1  # the late answer is passed over
+
+
+def test_a_target_that_was_stopped_for_longer_than_a_lease_hears_its_host_first() -> None:
+    with probed() as process, process.enter(LEASE_S) as channel:
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(KdiagError):
+            channel.request("hello", LEASE_S * 3, version=1)
+        os.kill(process.pid, signal.SIGCONT)
+        assert channel.hello().hosts == 1
 
 
 def test_a_target_that_closes_all_descriptors_keeps_its_own() -> None:

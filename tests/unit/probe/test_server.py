@@ -50,8 +50,7 @@ class Scene:
     def join(self) -> Guest:
         ours, theirs = socket.socketpair()
         self.server.admit(_Peer(fileno=ours.detach()))
-        guest = Guest(self, theirs)
-        return guest
+        return Guest(self, theirs)
 
     def close(self) -> None:
         self.server.close()
@@ -62,7 +61,7 @@ class _Peer(socket.socket):
 
     uid = os.geteuid()
 
-    def getsockopt(self, *arguments: Any) -> Any:
+    def getsockopt(self, *_: Any) -> Any:
         return (2**22 + 1).to_bytes(4, "little") + self.uid.to_bytes(4, "little") + bytes(4)
 
 

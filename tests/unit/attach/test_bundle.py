@@ -1,0 +1,76 @@
+"""What is sent into a target: a text that is short and leaves no name, and all sources that it needs."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import io
+import marshal
+import sys
+from typing import Any
+
+import pytest
+
+from kdiag.attach import bundle
+from kdiag.probe import wire
+
+LONGEST_TEXT = 1_400  # what fits beside the code that runs it
+
+
+def run(text: bytes, names: dict[str, Any]) -> str:
+    """Run a text in a module's place; what it printed."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        exec(text.decode(), names)  # noqa: S102 - as the target does
+    return out.getvalue()
+
+
+def test_the_text_is_short_and_can_be_a_c_string() -> None:
+    text = bundle.boot_text()
+    assert len(text) < LONGEST_TEXT
+    assert b"\0" not in text
+    assert text.isascii()
+    assert "parents" not in text.decode()  # names are shortened
+    ast.parse(text)
+
+
+@pytest.mark.parametrize("name", ["__import__", "exec", "os", "_thread", "OSError", "range", "start", "__builtins__"])
+def test_names_of_the_service_do_no_harm_and_none_is_left(name: str) -> None:
+    calls: list[object] = []
+    names = {"__name__": "__main__", "__builtins__": builtins, name: lambda *arguments: calls.append(arguments)}
+    before = dict(names)
+    text = bundle.boot_text(parents=(), wait_s=0.01)
+    assert run(text, names) == ""
+    assert names == before
+
+
+def test_it_says_nothing_when_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    assert run(bundle.boot_text(), {}) == ""
+
+
+def test_the_bundle_holds_what_the_probe_needs() -> None:
+    data = bundle.bundle(lease_s=3.0)
+    (body,) = wire.Decoder(wire.MAX_BUNDLE_BYTES).feed(data)
+    loader, sources, options = marshal.loads(body)  # noqa: S302 - our own
+    assert options["lease_s"] == 3.0
+    assert loader == sources["probe.loading"]
+    assert {"probe.", "machinery.", "vendor.", "probe.sensors.", "probe.sensors.gc", "vendor.objgraph"} <= set(sources)
+    assert not any(name.startswith(("attach", "core", "cli")) for name in sources)
+    for name, source in sources.items():
+        compile(source, name, "exec")
+
+
+def test_it_is_sent_without_objgraph_where_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle._sources.cache_clear()
+    monkeypatch.setitem(sys.modules, "objgraph", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    try:
+        _, sources, _ = marshal.loads(bundle.bundle()[wire.HEADER_BYTES :])  # noqa: S302 - our own
+    finally:
+        bundle._sources.cache_clear()
+    assert "vendor.objgraph" not in sources
