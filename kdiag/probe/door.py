@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["DOOR", "close_door", "open_own_door", "somebody_listens"]
+__all__ = ["DOOR", "close_door", "open_own_door", "remove_dead_doors", "somebody_listens"]
 
 PARENTS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - where a door may be; it is a folder of mode 0700
 DOOR = "door"
@@ -50,3 +50,13 @@ def somebody_listens(folder: str) -> bool:
         return True
     finally:
         caller.close()
+
+
+def remove_dead_doors(parent: str) -> None:
+    """Remove what processes of our user left that were killed: their socket refuses, and their number is nobody's."""
+    start = f".kdiag-{os.geteuid()}-"
+    for name in os.listdir(parent):
+        number = name[len(start) :]
+        left = name.startswith(start) and number.isdigit() and not os.path.exists(f"/proc/{number}")
+        if left and not somebody_listens(f"{parent}/{name}"):
+            close_door(f"{parent}/{name}")

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _THREAD = b"kdiag-door"  # the kernel's name of it, as `top -H` shows it
-_VISITED_THREAD = "kdiag-probe"
-_PRIVATE = __name__.partition(".")[0]
 _OPENS_AFTER_S = 0.1
 _CHECK_S = 5.0
 _MOST_FOR_AN_END_S = 1.0  # a thread that sleeps ends within a millisecond; one that does not is not waited for
@@ -167,7 +165,9 @@ class _Keeper:
             host, self._host = self._host, None
             self.occupied = True
             try:
-                _visit(self._door, host)
+                from .visit import visit  # noqa: PLC0415
+
+                visit(self._door.folder, self._door.listener, host)
             finally:
                 self.occupied = False
 
@@ -198,7 +198,7 @@ class _Keeper:
         if found is not None:
             self._door = _Door(*found)
             self._door.listener.settimeout(_CHECK_S)
-            _remove_dead_doors(os.path.dirname(self._door.folder))
+            remove_dead_doors(os.path.dirname(self._door.folder))
 
 
 def _name_thread(native_id: int, name: bytes) -> None:
@@ -210,62 +210,12 @@ def _name_thread(native_id: int, name: bytes) -> None:
         os.close(descriptor)
 
 
-def _visit(door: _Door, host: Any) -> None:
-    """Load the probe, let it serve until all hosts have left, and take its modules out again."""
-    package = __name__.rpartition(".")[0]
-    before = set(sys.modules)
-    try:
-        from .loading import import_threading  # noqa: PLC0415
-
-        import_threading()
-        _serve(door, host)
-    except Exception:  # noqa: S110 - the host sees that its connection ends
-        pass
-    finally:
-        host.close()
-        for name in [name for name in sys.modules if name.partition(".")[0] == _PRIVATE and name not in before]:
-            del sys.modules[name]
-            vars(sys.modules[package]).pop(name.rpartition(".")[2], None)
-
-
-def _serve(door: _Door, host: Any) -> None:
-    import threading  # noqa: PLC0415
-
-    from .lifecycle import serve_visit  # noqa: PLC0415
-
-    ourselves = threading.current_thread()  # from now on the service sees us in its own list
-    ourselves.name = _VISITED_THREAD
-    try:
-        serve_visit(_version(), door.folder, door.listener, host)
-    finally:
-        threading._active.pop(_thread.get_ident(), None)  # type: ignore[attr-defined]
-
-
-def _version() -> str:
-    """What `kdiag.__version__` says, without making kdiag importable."""
-    with open(os.path.dirname(os.path.dirname(__file__)) + "/__init__.py", encoding="utf-8") as file:
-        return next(line.split('"')[1] for line in file if line.startswith("__version__"))
-
-
 def _identity(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
 def _peer(connection: Any) -> int:
     return int.from_bytes(connection.getsockopt(1, _SO_PEERCRED, 12)[:4], sys.byteorder)
-
-
-def _remove_dead_doors(parent: str) -> None:
-    """Remove what processes of our user left that were killed: their socket refuses, and their number is nobody's."""
-    from .boot import close_door  # noqa: PLC0415
-    from .door import somebody_listens  # noqa: PLC0415
-
-    start = f".kdiag-{os.geteuid()}-"
-    for name in os.listdir(parent):
-        number = name[len(start) :]
-        left = name.startswith(start) and number.isdigit() and not os.path.exists(f"/proc/{number}")
-        if left and not somebody_listens(f"{parent}/{name}"):
-            close_door(f"{parent}/{name}")
 
 
 # Guards the thread's start and end: whoever forks, installs or uninstalls holds it; a forked child gets a new one.

@@ -11,7 +11,7 @@ Python 2.7 in here, and nothing that could print.
 import os
 import sys
 
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - for any Python
+_HERE = os.path.dirname(os.path.abspath(__file__))
 _DOOR = "_kdiag_door"
 
 
@@ -37,8 +37,8 @@ def _give_way():  # type: () -> None
 
 
 if sys.version_info >= (3, 9) and sys.implementation.name == "cpython" and sys.platform == "linux":
-    try:  # noqa: SIM105 - contextlib is not imported yet
-        _open_door(os.path.dirname(os.path.dirname(_HERE)))  # noqa: PTH120
+    try:
+        _open_door(os.path.dirname(os.path.dirname(_HERE)))
     except Exception:  # noqa: S110 - the service starts as it would have without us
         pass
 _give_way()
