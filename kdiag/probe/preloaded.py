@@ -191,7 +191,7 @@ class _Keeper:
         return None
 
     def _open(self) -> None:
-        from .door import open_own_door  # noqa: PLC0415
+        from .door import open_own_door, remove_dead_doors  # noqa: PLC0415
 
         self.close()
         found = open_own_door()
