@@ -116,6 +116,11 @@ def test_detach_leaves_a_preloaded_door(preloaded: Target) -> None:
     door_of(preloaded.pid)
 
 
+def test_ps_marks_open_doors(stuck: Target, preloaded: Target) -> None:
+    access = {row["pid"]: row["access"] for row in kdiag("ps", "--format", "json").json}
+    assert (access[stuck.pid], access[preloaded.pid]) == ("stacks", "probe")
+
+
 def test_detach_of_what_cannot_be_reached() -> None:
     assert kdiag("detach", 2**22 - 1).code == 3
 

@@ -22,8 +22,9 @@ _COLUMNS = ("PID", "PYTHON", "UP", "CPU%", "RSS", "THR", "ACCESS", "COMMAND")
 def command(form: str) -> None:
     """List the Python processes of this machine.
 
-    CPU% is of one core, on average since the start. ACCESS is how deep kdiag may look as you: "stacks" for
-    everything that can be seen from outside, "process" for what the operating system tells everybody.
+    CPU% is of one core, on average since the start. ACCESS is how deep kdiag may look as you: "probe" where a probe is
+    there already, or its door is open (kdiag run), "stacks" for everything that can be seen from outside, "process" for
+    what the operating system tells everybody.
     """
     rows = inventory()
     if form == "json":
