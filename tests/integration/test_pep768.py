@@ -19,6 +19,8 @@ import pytest
 
 from kdiag.attach import pep768
 from kdiag.attach.attachment import attach
+from kdiag.attach.memory import TargetMemory
+from kdiag.attach.pep768.requests import Requests
 from kdiag.attach.pep768.script_file import PLACES
 from kdiag.attach.process import read_facts
 from kdiag.errors import KdiagError
@@ -49,6 +51,11 @@ def scripts(target: Target) -> list[str]:
     """The folders of scripts that lie in the target's root."""
     places = [target.python.root / place.lstrip("/") for place in PLACES]
     return [str(each) for place in places for each in place.glob(f".kdiag-script-{target.pid}-*")]
+
+
+def pending(requests: Requests, tid: int) -> bool:
+    state = requests._state(tid)
+    return state is not None and requests._pending(state + requests._remote.support) == 1
 
 
 def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
@@ -178,12 +185,14 @@ def test_a_text_that_fails_is_not_heard(python: Interpreter) -> None:
 def test_we_are_killed_while_a_request_is_pending(python: Interpreter) -> None:
     """The script then runs when the thread comes to it, and removes itself."""
     with start_target("main_state", "c_hash", "alone", python=python) as target:
-        for number in range(3):
-            argv = [sys.executable, "-c", ENTER, str(target.pid), (SAY % number).decode()]
-            with subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE) as host:
-                until(lambda: scripts(target) or host.poll() is not None)
-                time.sleep(0.01 * number)
-                host.kill()
+        with TargetMemory(target.pid) as memory:
+            requests = Requests(read_facts(target.pid), memory)
+            for number in range(3):
+                argv = [sys.executable, "-c", ENTER, str(target.pid), (SAY % number).decode()]
+                with subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE) as host:
+                    until(lambda: pending(requests, target.pid) or host.poll() is not None)
+                    time.sleep(0.02 * number)
+                    host.kill()
         until(lambda: not scripts(target))
         assert target.process.poll() is None
         ran = [line["ran"] for line in target.lines if "ran" in line]

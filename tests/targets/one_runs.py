@@ -1,5 +1,7 @@
-"""One thread runs, and how is told by the argument: `main`, a `worker` while the main thread waits, `c` (the main
-thread is in one long call into C, another one is parked), or an `audited` main thread, whose service allows no script to be run in it.
+"""One thread runs, and how is told by the argument.
+
+`main`: the main thread. `worker`: another one, while the main thread waits. `c`: the main thread is in one long call
+into C, another one is parked. `audited`: the main thread, but the service allows no script to be run in it.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class _Attempt:
         self.asked[tid] += 1
         with ScriptFile(self._facts) as file:
             try:
-                _in_own_thread(lambda: self._requests.write(tid, lambda: file.write(self._text)))
+                _stopping(lambda: self._requests.write(tid, lambda: file.write(self._text)))
             except NotNowError as error:
                 self._reasons[str(error)] += 1
                 return False
@@ -138,7 +138,7 @@ class _Attempt:
 
         def look() -> bool:
             try:
-                outcome.append(_in_own_thread(lambda: self._requests.withdraw(tid, path)))
+                outcome.append(_stopping(lambda: self._requests.withdraw(tid, path)))
             except NotNowError:
                 return False
             return True
@@ -163,7 +163,16 @@ def _no_running_thread(pid: int) -> KdiagError:
     return KdiagError("no-running-thread", message, hint=f"kdiag diagnose --attach ptrace {pid}")
 
 
-def _in_own_thread(function: Callable[[], Result]) -> Result:
-    """Run a function in a thread of its own: when that ends, the kernel lets go of all that it traces."""
+def _stopping(function: Callable[[], Result]) -> Result:
+    """Run a function that stops a thread, in a thread of its own: when that ends, the kernel lets go of all it traces.
+
+    Raises:
+        NotNowError: as the function does, and when another tracer is there, for it may be one like us, and gone soon.
+    """
     with ThreadPoolExecutor(1, "kdiag-attach") as pool:
-        return pool.submit(function).result()
+        try:
+            return pool.submit(function).result()
+        except KdiagError as error:
+            if error.reference == "another-debugger":
+                raise NotNowError("another tracer is at it") from error
+            raise
