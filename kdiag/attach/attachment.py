@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from kdiag.attach import entry, pep768
 from kdiag.attach.bundle import boot_text
 from kdiag.attach.channel import Channel, Hello
-from kdiag.attach.doors import find_door
-from kdiag.attach.memory import translate_os_error
+from kdiag.attach.doors import alive, find_door
+from kdiag.attach.memory import TargetEndedError, translate_os_error
+from kdiag.attach.parking import read_standing
 from kdiag.attach.preflight import check_same
 from kdiag.attach.process import PROC, read_stat
 from kdiag.errors import KdiagError
@@ -33,6 +34,7 @@ Method = Literal["preloaded", "pep768", "ptrace"]
 WAYS: tuple[Way, ...] = ("auto", "preloaded", "pep768", "ptrace")
 
 _OPENS_WITHIN_S = 6.0  # the interpreter's lock may be fought for by many
+_PENDING_FOR_S = 1.5  # for the main thread to come to its next bytecode
 _ENDS_WITHIN_S = 1.0
 _LOOK_AGAIN_S = 0.003
 _ASKED_FOR_S = 1.0  # until ptrace is tried
@@ -78,6 +80,15 @@ def attach(facts: ProcessFacts, way: Way = "auto", *, clock: Clock = REAL, lease
     Raises:
         KdiagError: it could not be done; the error says why and what to do. The target is unharmed then, too.
     """
+    try:
+        return _attach(facts, way, clock, lease_s)
+    except KdiagError as error:
+        if not alive(facts.pid):  # whatever it was that could not be done to a process that was ending
+            raise TargetEndedError(facts.pid) from error
+        raise
+
+
+def _attach(facts: ProcessFacts, way: Way, clock: Clock, lease_s: float | None) -> Attachment:
     started = clock.now()
     channel = _by_the_door(facts, clock, lease_s)
     if channel is not None:
@@ -95,6 +106,12 @@ def attach(facts: ProcessFacts, way: Way = "auto", *, clock: Clock = REAL, lease
             channel = _wait_for_door(facts, None, clock, lease_s)
             return _attached("pep768", channel, started, clock)
         entered = entry.enter(facts, boot_text(), clock)
+        if entered.way == "pending" and not _is_opened(facts, entered, clock):
+            # The main thread went to sleep before it came to its next bytecode. Both blocks stay: nobody can tell when
+            # it will use its own.
+            again = entry.enter(facts, boot_text(), clock, pending=False)
+            channel = _wait_for_door(facts, again, clock, lease_s)
+            return _attached("ptrace", channel, started, clock, max(entered.pause_s, again.pause_s))
         channel = _wait_for_door(facts, entered, clock, lease_s)
         attachment = _attached("ptrace", channel, started, clock, entered.pause_s)
         _tidy_up(facts.pid, attachment.hello.boot_thread, entered, clock)
@@ -151,6 +168,32 @@ def _by_the_door(facts: ProcessFacts, clock: Clock, lease_s: float | None) -> Ch
         raise
 
 
+def _is_opened(facts: ProcessFacts, entered: entry.Entry, clock: Clock) -> bool:
+    """Whether the main thread does what it was asked for; while it runs, the GIL may be long in coming.
+
+    Raises:
+        KdiagError: `thread-refused`.
+    """
+
+    def opened() -> bool:
+        _check_started(facts.pid, entered)
+        return find_door(facts) is not None
+
+    try:
+        poll_immediate(opened, _LOOK_AGAIN_S, _PENDING_FOR_S, clock=clock)
+    except WaitTimeout:
+        main = read_standing(facts.pid, facts.pid)
+        return main is None or main.state == "R"
+    return True
+
+
+def _check_started(pid: int, entered: entry.Entry) -> None:
+    if entered.progress() == "refused":
+        message = f"process {pid} could not start a thread for the probe"
+        cause = "its limit of threads is reached (ulimit -u, pids.max), or its memory"
+        raise KdiagError("thread-refused", message, cause=cause, hint=f"kdiag diagnose --attach none {pid}")
+
+
 def _wait_for_door(facts: ProcessFacts, entered: entry.Entry | None, clock: Clock, lease_s: float | None) -> Channel:
     """Wait until our thread has the interpreter's lock and has opened the door.
 
@@ -164,10 +207,8 @@ def _wait_for_door(facts: ProcessFacts, entered: entry.Entry | None, clock: Cloc
         channel = _by_the_door(facts, clock, lease_s)
         if channel is not None:
             opened.append(channel)
-        elif entered is not None and entered.progress() == "refused":
-            message = f"process {facts.pid} could not start a thread for the probe"
-            cause = "its limit of threads is reached (ulimit -u, pids.max), or its memory"
-            raise KdiagError("thread-refused", message, cause=cause, hint=f"kdiag diagnose --attach none {facts.pid}")
+        elif entered is not None:
+            _check_started(facts.pid, entered)
         return channel is not None
 
     try:

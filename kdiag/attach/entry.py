@@ -42,6 +42,7 @@ Result = TypeVar("Result")
 
 _STACK_NEEDED = 20 * 1024  # bytes: the vector registers (11 KiB at most), and pthread_create
 _LIBC = re.compile(r"(libc|libpthread|ld-musl)\b")
+_PATIENT_ATTEMPTS = 4
 _STATE_STEP = 4  # between the states of two entries: + 1 and + 2 are outcomes
 _RETRIES = Backoff(duration_s=0.01, factor=1.6, jitter=0.3, steps=12, cap_s=0.3)  # two seconds in all
 
@@ -119,8 +120,12 @@ def refusal(facts: ProcessFacts, text: bytes) -> KdiagError | None:
     return None
 
 
-def enter(facts: ProcessFacts, text: bytes, clock: Clock = REAL, rng: random.Random | None = None) -> Entry:
+def enter(
+    facts: ProcessFacts, text: bytes, clock: Clock = REAL, rng: random.Random | None = None, *, pending: bool = True
+) -> Entry:
     """Start a thread in a process that runs a text of Python in `__main__`, which must not raise.
+
+    Without `pending` a running main thread is not asked.
 
     Raises:
         KdiagError: `could-not-get-in-safely` when no thread could be borrowed without a risk, `unsupported-processor`,
@@ -128,7 +133,7 @@ def enter(facts: ProcessFacts, text: bytes, clock: Clock = REAL, rng: random.Ran
     """
     plan = _plan(facts, text)
     rng = rng or random.Random()  # noqa: S311 - jitter
-    attempt = _Attempt(plan, clock, rng.randrange(1 << 40, 1 << 60) * _STATE_STEP)
+    attempt = _Attempt(plan, clock, rng.randrange(1 << 40, 1 << 60) * _STATE_STEP, pending=pending)
     try:
         exponential_backoff(_RETRIES, attempt.make, clock=clock, rng=rng)
     except WaitTimeout as error:
@@ -182,8 +187,9 @@ class _Attempt:
         why: what the last one failed for.
     """
 
-    def __init__(self, plan: _Plan, clock: Clock, state: int) -> None:
-        self._plan, self._clock, self._state = plan, clock, state
+    def __init__(self, plan: _Plan, clock: Clock, state: int, *, pending: bool) -> None:
+        self._plan, self._clock, self._state, self._pending = plan, clock, state, pending
+        self._made = 0
         self._tried: Counter[int] = Counter()
         self._reasons: Counter[str] = Counter()
         self.why = "no thread is parked, and the main thread is not running"
@@ -192,6 +198,7 @@ class _Attempt:
     def make(self) -> bool:
         """Try the best thread that there is now; True when it was borrowed."""
         choice = self._choose()
+        self._made += 1
         if choice is None:
             self._reasons[self.why] += 1
             return False
@@ -225,13 +232,17 @@ class _Attempt:
         still = self._fresh_first(parking.unmoved(waiting, later))
         if still:
             return still[0], SPAWN
-        if standings and later and self._runs_python(standings[0], later[0]):
+        if self._pending and standings and later and self._runs_python(standings[0], later[0]):
             return later[0], PEND
         return None
 
     def _runs_python(self, before: Standing, after: Standing) -> bool:
-        """Whether the main thread moves, or would if it had the GIL: it comes to its next bytecode soon."""
-        return after.state == "R" or after != before or parking.waits_inside(after, self._plan.interpreter)
+        """Whether the main thread comes to its next bytecode soon: it runs, or would if it had the GIL.
+
+        One that only moves may have been woken for an instant, so that is taken for running when nothing better comes.
+        """
+        moves = after != before and self._made >= _PATIENT_ATTEMPTS
+        return after.state == "R" or moves or parking.waits_inside(after, self._plan.interpreter)
 
     def _fresh_first(self, standings: Sequence[Standing]) -> list[Standing]:
         return sorted(standings, key=lambda each: self._tried[each.tid])
