@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import _thread
+from typing import TYPE_CHECKING
+
 import pytest
 
 from kdiag.attach.pep768.requests import stirred
 from kdiag.attach.pep768.script_file import script
 from kdiag.attach.running import Look, choose
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MAIN = 100
+ran: list[int] = []
+TEXT = f"from {__name__} import ran; ran.append(len(ran))".encode()
 
 
 def chosen(*threads: tuple[int, str, float, str, float]) -> list[int]:
@@ -53,3 +61,45 @@ def test_a_script_holds_its_path_and_the_text_whatever_they_are() -> None:
     assert space["SCRIPT"] == "/srv/it's/script.py"
     assert space["TEXT"] == text
     compile(lines[2], "script", "exec")
+
+
+def run_script(folder: Path, monkeypatch: pytest.MonkeyPatch, text: bytes = TEXT) -> None:
+    """Run the script as the interpreter does, but its thread at once."""
+    monkeypatch.setattr(_thread, "start_new_thread", lambda function, arguments: function(*arguments))
+    exec(script(str(folder / "script.py"), text), {})  # noqa: S102
+
+
+def test_a_script_removes_itself_and_runs_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran.clear()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "script.py").touch()
+    run_script(folder, monkeypatch)
+    assert ran == [0]
+    assert not folder.exists()
+
+
+def test_a_script_that_was_taken_back_does_not_run_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran.clear()
+    run_script(tmp_path, monkeypatch)
+    assert ran == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_no_thread_can_be_started(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    exec(script("/nowhere/script.py", TEXT), {})  # noqa: S102
+
+
+def test_a_ctrl_c_at_that_very_moment_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    passed_on: list[bool] = []
+    monkeypatch.setattr(_thread, "start_new_thread", interrupt)
+    monkeypatch.setattr(_thread, "interrupt_main", lambda: passed_on.append(True))
+    exec(script("/nowhere/script.py", TEXT), {})  # noqa: S102
+    assert passed_on == [True]
