@@ -201,6 +201,17 @@ def test_we_are_killed_while_a_request_is_pending(python: Interpreter) -> None:
 
 
 @each_interpreter((3, 14), one_per_minor=True)
+def test_a_process_that_has_ended_is_told(python: Interpreter) -> None:
+    with start_target("one_runs", "main", python=python) as target:
+        facts = read_facts(target.pid)
+        target.process.kill()
+        target.process.wait()
+        with pytest.raises(KdiagError) as error:
+            pep768.enter(facts, SAY % 1, within_s=0.1)
+        assert error.value.reference == "target-ended"
+
+
+@each_interpreter((3, 14), one_per_minor=True)
 def test_another_user_reads_its_script(python: Interpreter) -> None:
     if not python.in_chroot:
         pytest.skip("only in a chroot is a target easily another user's")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kdiag.attach.memory import TargetMemory
 from kdiag.attach.pep768.requests import Requests
 from kdiag.attach.pep768.script_file import ScriptFile
+from kdiag.attach.preflight import check_same
 from kdiag.attach.ptrace import NotNowError
 from kdiag.attach.running import running
 from kdiag.errors import KdiagError
@@ -43,6 +44,7 @@ def refusal(facts: ProcessFacts, clock: Clock = REAL) -> KdiagError | None:
     try:
         with TargetMemory(facts.pid) as memory:
             if not _candidates(Requests(facts, memory), clock):
+                check_same(facts)
                 return _no_running_thread(facts.pid)
     except KdiagError as error:
         return error
@@ -62,6 +64,7 @@ def enter(facts: ProcessFacts, text: bytes, *, clock: Clock = REAL, within_s: fl
         while not attempt.make():
             if clock.now() < deadline:
                 continue  # looking for a thread takes its time
+            check_same(facts)
             if not attempt.asked:
                 raise _no_running_thread(facts.pid)
             message = f"no thread of process {facts.pid} took the request to run a script within {within_s:g} s"
