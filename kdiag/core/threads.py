@@ -138,7 +138,10 @@ def too_few_stacks(window: Window, verdict: str, looks: int, span_s: float) -> N
 
 def stack_source(window: Window) -> str:
     """Who took the stacks, as evidence names it."""
-    return f"stacks.{window.stacks[-1].tool}" if window.stacks else "stacks"
+    if not window.stacks:
+        return "stacks"
+    tool = window.stacks[-1].tool
+    return "probe.threads" if tool == "probe" else f"stacks.{tool}"
 
 
 class Waiting(Enum):

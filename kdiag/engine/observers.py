@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.interpreter import interpreter_ranges
 from kdiag.attach.memory import TargetMemory
-from kdiag.core.model import Limitation
+from kdiag.core.model import Limitation, ProbeSample
 from kdiag.errors import KdiagError
 from kdiag.sources.collector import CollectorSource
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.loop import SourceLoop
 from kdiag.sources.pace import Pace
 from kdiag.sources.probe import PERIOD_S
+from kdiag.sources.probe_stacks import stack_sample
 from kdiag.sources.process import ProcessSource
 from kdiag.sources.profile import ProfileSource
 from kdiag.sources.stacks import StackSource
-from kdiag.sources.thread_states import count_threads
+from kdiag.sources.thread_states import count_threads, read_states
 
 if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
@@ -79,7 +80,9 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock, own_threads)
     loops: list[SourceLoop[Any]] = [loop("process", process.sample, process.period_s)]
     if inside is not None:
-        loops.append(loop("probe", inside.source.sample, lambda: PERIOD_S))
+        out = emit if readable else _with_stacks(facts.pid, emit)
+        jitter = random.Random(rng.random())  # noqa: S311
+        loops.append(SourceLoop("probe", inside.source.sample, lambda: PERIOD_S, out, clock, jitter))
     if not readable:
         return Observers(tuple(loops), ())
 
@@ -99,6 +102,16 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     loops.append(loop("profile", profile.sample, lambda: 0.0))
     closers = [memory.close] if collector is None else [memory.close, collector.close]
     return Observers(tuple(loops), limitations, tuple(closers))
+
+
+def _with_stacks(pid: int, emit: Callable[[Sample], None]) -> Callable[[ProbeSample], None]:
+    """Let each sample of the probe's stand for a look at all stacks, too, where those may not be read from outside."""
+
+    def both(sample: ProbeSample) -> None:
+        emit(sample)
+        emit(stack_sample(sample, read_states(pid, ())))
+
+    return both
 
 
 def _collector(pid: int, clock: Clock) -> tuple[CollectorSource | None, tuple[Limitation, ...]]:
