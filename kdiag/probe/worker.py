@@ -62,7 +62,18 @@ class Worker:
             sys.settrace(None)  # what `threading.settrace` of the service has set: we are none of its threads
             sys.setprofile(None)
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+            _name(self._name)
             with self._crashes:
                 self._work()
         finally:
             self._running.release()
+
+
+def _name(name: str) -> None:
+    """Tell the kernel, too, who the calling thread is: `top -H` shows it (from 3.14 on Python does so itself)."""
+    try:
+        descriptor = os.open(f"/proc/self/task/{_thread.get_native_id()}/comm", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:  # a root folder without /proc
+        return
+    os.write(descriptor, name.encode())
+    os.close(descriptor)
