@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.overhead import Loss, kdiag, loss, py_spy_record, worker
+from benchmarks.attach import measure_attaching
+from benchmarks.overhead import Loss, command, kdiag, loss, probe, py_spy_record, worker
 from benchmarks.startup import OverWindow, Ratio, cold_start, over_window
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 OVERHEAD_CASES = (("cpu", 0), ("cpu", 40), ("cpu", 200), ("cpu", 2000), ("io", 0))
-OBSERVERS = {"kdiag diagnose": kdiag, "py-spy record, 100 Hz": py_spy_record}
+OBSERVERS = {"kdiag diagnose": command(kdiag), "py-spy record, 100 Hz": command(py_spy_record)}
+PROBED_CASES = (("cpu", 0), ("cpu", 40), ("io", 0), ("server", 0))
 
 
-def measure(*, quick: bool) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+def measure(*, quick: bool, cycles: int | None) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """Each measurement: what, of what, in words, as data."""
     rounds, seconds = (2, 4.0) if quick else (6, 10.0)
     for arguments in (["--help"], ["ps"]):
@@ -35,6 +37,12 @@ def measure(*, quick: bool) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
             for name, observer in OBSERVERS.items():
                 lost = loss(target, observer, seconds, rounds)
                 yield name, f"loss of a {kind}-bound target, {threads} idle threads", _loss(lost), asdict(lost)
+    for kind, threads in PROBED_CASES:
+        with worker(kind, threads) as target:
+            lost = loss(target, probe, seconds, rounds)
+            yield "probe, all sensors", f"loss of a {kind} target, {threads} idle threads", _loss(lost), asdict(lost)
+    for name, of_what, attaching in measure_attaching(cycles or (10 if quick else 1_000), 5 if quick else 60):
+        yield f"{name} attach", of_what, attaching.words, asdict(attaching)
 
 
 def _ratio(ratio: Ratio) -> str:
@@ -55,14 +63,16 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="fewer and shorter rounds: a smoke test, not a measurement"
     )
-    quick = parser.parse_args().quick
+    parser.add_argument("--cycles", type=int, help="attaches to each target on each interpreter, 1,000 by default")
+    arguments = parser.parse_args()
+    quick = arguments.quick
     lines = [
         f"| what | of what | median (range) on {os.cpu_count()} cores, Python {platform.python_version()} |",
         "|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
     data = []
-    for what, of_what, words, numbers in measure(quick=quick):
+    for what, of_what, words, numbers in measure(quick=quick, cycles=arguments.cycles):
         lines.append(f"| {what} | {of_what} | {words} |")
         print(lines[-1], flush=True)
         data.append({"what": what, "of": of_what, **numbers})

@@ -16,12 +16,17 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from kdiag.attach.attachment import attach
+from kdiag.attach.process import read_facts
 from kdiag.sources.tools import py_spy_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+Observer: TypeAlias = "Callable[[int, float], tuple[float, float]]"
+"""Observes a process for so many seconds; returns the monotonic moments between which its loss counts."""
 
 SETTLE_S = 0.5  # after a target started, and between stretches
 
@@ -99,15 +104,40 @@ def py_spy_record(pid: int, seconds: float) -> list[str]:
             "--format", "raw", "--output", str(output), "--pid", str(pid)]  # fmt: skip
 
 
-def loss(target: Worker, observer: Callable[[int, float], list[str]], seconds: float, rounds: int) -> Loss:
+def command(of: Callable[[int, float], list[str]]) -> Observer:
+    """An observer that is a command of its own; its start and end count, too."""
+
+    def observe(pid: int, seconds: float) -> tuple[float, float]:
+        start = time.monotonic()
+        subprocess.run(of(pid, seconds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        return start, time.monotonic()
+
+    return observe
+
+
+def probe(pid: int, seconds: float) -> tuple[float, float]:
+    """A probe with all its sensors on, read once a second; the time in which it is there."""
+    attachment = attach(read_facts(pid))
+    try:
+        sensors = list(attachment.hello.sensors)
+        attachment.channel.request("start", sensors=sensors)
+        start = time.monotonic()
+        while time.monotonic() < start + seconds:
+            time.sleep(min(1.0, seconds))
+            attachment.channel.request("read", sensors=dict.fromkeys(sensors, 0))
+        return start, time.monotonic()
+    finally:
+        attachment.close()
+
+
+def loss(target: Worker, observe: Observer, seconds: float, rounds: int) -> Loss:
     """Observe for `seconds`, `rounds` times, with a rest as long before and after each."""
     losses, own = [], []
     before = _rest(target, seconds)
     for _ in range(rounds):
-        start, cpu = time.monotonic(), _children_cpu_s()
-        subprocess.run(observer(target.pid, seconds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        end = time.monotonic()
-        own.append(100 * (_children_cpu_s() - cpu) / (end - start))
+        cpu = _own_cpu_s()
+        start, end = observe(target.pid, seconds)
+        own.append(100 * (_own_cpu_s() - cpu) / (end - start))
         observed = target.rate(start, end)
         after = _rest(target, seconds)
         losses.append(100 * (1 - observed / ((before + after) / 2)))
@@ -122,6 +152,6 @@ def _rest(target: Worker, seconds: float) -> float:
     return target.rate(start, time.monotonic())
 
 
-def _children_cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _own_cpu_s() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -6,6 +6,7 @@ Run as `python -m benchmarks.targets KIND THREADS`; it prints `{"ready": true}` 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
@@ -50,19 +51,54 @@ class Echo:
         return len(self._client.recv(64))
 
 
+class Account:
+    """Counts units of work and says how many."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._said_at = time.monotonic()
+
+    def enter(self) -> None:
+        """One more unit is done."""
+        self._done += 1
+        now = time.monotonic()
+        if now - self._said_at >= _SAY_EVERY_S:
+            print(json.dumps({"at": now, "done": self._done}), flush=True)
+            self._said_at = now
+
+
+async def serve(account: Account) -> None:
+    """An asyncio server, asked by eight clients of the same loop; one unit is one request with its answer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(json.dumps({"sum": sum(json.loads(line)["numbers"])}).encode() + b"\n")
+            await writer.drain()
+
+    async def ask(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while True:
+            writer.write(json.dumps({"numbers": list(range(50))}).encode() + b"\n")
+            await writer.drain()
+            await reader.readline()
+            account.enter()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    await asyncio.gather(*(ask(port) for _ in range(8)))
+
+
 def main(kind: str, threads: int) -> None:
     """Work for ever."""
     idle(threads)
-    work = cpu if kind == "cpu" else Echo()
     print(json.dumps({"ready": True}), flush=True)
-    done, said_at = 0, time.monotonic()
+    account = Account()
+    if kind == "server":
+        asyncio.run(serve(account))
+    work = cpu if kind == "cpu" else Echo()
     while True:
         work()
-        done += 1
-        now = time.monotonic()
-        if now - said_at >= _SAY_EVERY_S:
-            print(json.dumps({"at": now, "done": done}), flush=True)
-            said_at = now
+        account.enter()
 
 
 if __name__ == "__main__":
