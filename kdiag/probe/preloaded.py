@@ -9,16 +9,18 @@ start, so it costs next to nothing and is never in the way.
   the child opens a door of its own.
 - A door that was taken away (descriptors closed, folder removed, user changed) is opened anew within `_CHECK_S`.
 - Nothing is printed or raised into the service, whatever goes wrong.
+
+Functions of `_thread` and `time` are taken by name when this is imported: gevent and its kin put others in their place.
 """
 
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # it is built in
-import _thread
 import atexit
 import os
 import sys
-import time
+from _thread import allocate_lock, get_ident, get_native_id, start_new_thread
+from time import monotonic, sleep
 
 TYPE_CHECKING = False  # importing `typing` would take longer than all the rest
 if TYPE_CHECKING:
@@ -76,8 +78,8 @@ class _Keeper:
         self._ending = False
         self._retired = False
         self._native_id = 0
-        self._end = _thread.allocate_lock()  # held until the thread is to end
-        self._ended = _thread.allocate_lock()  # held while the thread runs
+        self._end = allocate_lock()  # held until the thread is to end
+        self._ended = allocate_lock()  # held while the thread runs
 
     def start(self) -> None:
         """Start the thread, with all signals blocked in it from its first instruction on."""
@@ -86,7 +88,7 @@ class _Keeper:
         self._ended.acquire(False)
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         try:
-            _thread.start_new_thread(self._run, ())
+            start_new_thread(self._run, ())
         except RuntimeError:  # no more threads, or a subinterpreter that allows none like ours
             self._ended.release()
         finally:
@@ -101,9 +103,9 @@ class _Keeper:
         self._knock()
         if not self._ended.acquire(True, _MOST_FOR_AN_END_S):
             return False
-        deadline = time.monotonic() + _MOST_FOR_AN_END_S
-        while os.path.exists(f"/proc/self/task/{self._native_id}") and time.monotonic() < deadline:
-            time.sleep(0.0001)
+        deadline = monotonic() + _MOST_FOR_AN_END_S
+        while os.path.exists(f"/proc/self/task/{self._native_id}") and monotonic() < deadline:
+            sleep(0.0001)
         return True
 
     def close(self) -> None:
@@ -142,7 +144,7 @@ class _Keeper:
 
     def _run(self) -> None:
         try:
-            self._native_id = _thread.get_native_id()
+            self._native_id = get_native_id()
             _name_thread(self._native_id, _THREAD)
             if not self._end.acquire(True, _OPENS_AFTER_S):
                 self._keep()
@@ -219,7 +221,7 @@ def _peer(connection: Any) -> int:
 
 
 # Guards the thread's start and end: whoever forks, installs or uninstalls holds it; a forked child gets a new one.
-_turn = _thread.allocate_lock()
+_turn = allocate_lock()
 _keeper: _Keeper | None = None
 _registered = False
 _forker = 0  # the thread that forks now
@@ -259,13 +261,13 @@ def uninstall() -> None:
 def _before_fork() -> None:
     global _forker, _paused  # noqa: PLW0603 - guarded by _turn
     if _turn.acquire(True, _MOST_FOR_AN_END_S):
-        _forker = _thread.get_ident()
+        _forker = get_ident()
         _paused = _keeper is not None and _keeper.end()
 
 
 def _after_fork_in_parent() -> None:
     global _forker  # noqa: PLW0603 - guarded by _turn
-    if _forker == _thread.get_ident():
+    if _forker == get_ident():
         if _paused and _keeper is not None:
             _keeper.start()
         _forker = 0
@@ -275,7 +277,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     global _forker, _keeper, _turn  # noqa: PLW0603 - this is the only thread
     _forker = 0
-    _turn = _thread.allocate_lock()
+    _turn = allocate_lock()
     if _keeper is not None:
         _keeper.forget()
         _keeper = _Keeper()
