@@ -33,10 +33,6 @@ class Inside:
         """How the probe came to be there."""
         return self.attachment.method
 
-    def own_threads(self) -> frozenset[int]:
-        """Kernel thread ids of our own threads in the target, as far as they are known."""
-        return self.source.own_threads
-
     def with_cost(self, cost: Cost) -> Cost:
         """The cost of the observation with what the probe costs the target."""
         share, longest_s = self.source.cost()

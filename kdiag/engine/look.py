@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.attach.attachment import Attachment, Method, attach
@@ -21,6 +20,7 @@ from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background, from_signal
 from kdiag.sources.collector_reader import CollectorReader
 from kdiag.sources.kernel_ids import KernelIds
+from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
 from kdiag.sources.probe import threads_now
 from kdiag.sources.source_lines import SourceReader
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from kdiag.engine.inside import WayIn
 
 _STOPPED = ("T", "t")
-_OWN_THREADS = "kdiag-"  # how the names of our threads in the target begin
 
 
 @dataclass(frozen=True)
@@ -110,13 +109,14 @@ def _from_outside(pid: int) -> tuple[StackSample, bool | None]:
     try:
         with TargetMemory(pid) as memory:
             ids = KernelIds(pid, memory, other_namespace=not facts.same_pid_namespace)
-            source = StackSource(pid, interpreter_ranges(pid), ids.of_ident, ids.of_host, Pace(1.0, 1.0, 1.0), REAL)
+            source = StackSource(
+                pid, interpreter_ranges(pid), ids.of_ident, ids.of_host, Pace(1.0, 1.0, 1.0), REAL, OwnThreads(pid)
+            )
             collecting = _collecting(pid)
             sample = source.sample(context)
     finally:
         restore()
-    threads = tuple(thread for thread in sample.threads if not _is_ours(pid, thread))
-    return replace(sample, threads=threads), collecting
+    return sample, collecting
 
 
 def _from_inside(probed: tuple[ProbedThread, ...]) -> StackSample:
@@ -125,15 +125,6 @@ def _from_inside(probed: tuple[ProbedThread, ...]) -> StackSample:
         for each in probed
     )
     return StackSample(REAL.now(), threads, tool="probe")
-
-
-def _is_ours(pid: int, thread: ThreadSample) -> bool:
-    """Whether it is a thread of the probe or of its door, which has a name for the kernel only."""
-    try:
-        name = Path(f"/proc/{pid}/task/{thread.thread_id}/comm").read_text(errors="replace")
-    except OSError:
-        name = ""
-    return name.startswith(_OWN_THREADS) or thread.name.startswith(_OWN_THREADS)
 
 
 def _collecting(pid: int) -> bool | None:

@@ -17,6 +17,7 @@ from kdiag.errors import KdiagError
 from kdiag.sources.collector import CollectorSource
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.loop import SourceLoop
+from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
 from kdiag.sources.probe import PERIOD_S
 from kdiag.sources.probe_stacks import stack_sample
@@ -76,7 +77,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
         return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()))  # noqa: S311 - jitter
 
-    own_threads = inside.own_threads if inside else frozenset[int]
+    own_threads = OwnThreads(facts.pid)
     process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock, own_threads)
     loops: list[SourceLoop[Any]] = [loop("process", process.sample, process.period_s)]
     if inside is not None:
@@ -93,7 +94,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
     pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY)
     stacks = StackSource(
-        facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock,
+        facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock, own_threads,
         collector.under_way if collector else None,
     )  # fmt: skip
     loops.append(loop("stacks", stacks.sample, stacks.period_s))

@@ -91,7 +91,6 @@ class _Thread(msgspec.Struct, frozen=True):
 
 class _Threads(msgspec.Struct, frozen=True):
     threads: tuple[_Thread, ...]
-    own: tuple[_Count, ...]
 
 
 class _Loop(msgspec.Struct, frozen=True):
@@ -135,13 +134,11 @@ class ProbeSource:
 
     Attributes:
         host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
-        own_threads: kernel thread ids of the probe's own threads, in our namespace.
     """
 
     channel: Channel
     host_id: Callable[[int], int]
     clock: Clock
-    own_threads: frozenset[int] = frozenset()
     _before: _Answer | None = field(default=None, init=False)
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
@@ -206,9 +203,7 @@ class ProbeSource:
         before = self._before
         since = {"gc": before.gc.sequence, "loops": before.loops.sequence} if before else {}
         result = self.channel.request("read", sensors={name: since.get(name, 0) for name in SENSORS})
-        answer = decode(result)
-        self.own_threads = frozenset(filter(None, map(self.host_id, answer.threads.own)))
-        return answer
+        return decode(result)
 
 
 def threads_now(channel: Channel, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:

@@ -19,6 +19,7 @@ import psutil
 
 from kdiag.core.model import Child, ProcessSample
 from kdiag.machinery.clock import Clock
+from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
 from kdiag.sources.sockets import NO_SOCKETS, Sockets, read_sockets
 from kdiag.sources.tools import SourceError
@@ -77,7 +78,7 @@ class ProcessSource:
     pid: int
     pace: Pace
     clock: Clock
-    own_threads: Callable[[], frozenset[int]] = frozenset  # our threads in the target, which are not its own
+    own_threads: OwnThreads  # they are not the target's
     _process: psutil.Process = field(init=False)
     _sockets: _Rarely[Sockets] = field(init=False)
     _children: _Rarely[tuple[Child, ...]] = field(init=False)
@@ -122,7 +123,7 @@ class ProcessSource:
         with process.oneshot():
             cpu, switches = process.cpu_times(), process.num_ctx_switches()
             rss, threads = process.memory_info().rss, process.num_threads()
-        own_threads = len(self.own_threads())
+        own_threads = len(self.own_threads.ids())
         targets = _descriptor_targets(self.pid)
         return ProcessSample(
             at=self.clock.now(),
@@ -142,7 +143,7 @@ class ProcessSource:
         )
 
     def _read_threads(self) -> dict[int, float]:
-        own = self.own_threads()
+        own = self.own_threads.ids()
         threads = self._process.threads()
         return {thread.id: thread.user_time + thread.system_time for thread in threads if thread.id not in own}
 

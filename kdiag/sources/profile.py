@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.model import ProfileSample
 from kdiag.machinery.clock import Clock
-from kdiag.probe.sensors import OWN_THREADS
+from kdiag.sources.own_threads import PREFIX
 from kdiag.sources.pyspy import parse_profile
 from kdiag.sources.tools import run_py_spy
 
@@ -56,7 +56,7 @@ class ProfileSource:
         stacks = tuple(
             replace(stack, thread_id=self.host_id(stack.thread_id))
             for stack in parse_profile(output.decode(errors="replace"), self.kernel_id)
-            if stack.thread not in OWN_THREADS
+            if not stack.thread.startswith(PREFIX)
         )
         counted = sum(stack.count for stack in stacks)
         return ProfileSample(now, now - started, max(counted, round(self.rate_hz * (now - started))), stacks)

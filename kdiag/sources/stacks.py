@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.model import Frame, StackSample, ThreadSample
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
-from kdiag.probe.sensors import OWN_THREADS
+from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
 from kdiag.sources.pyspy import parse_dump
 from kdiag.sources.pystack import Pystack
@@ -37,6 +37,7 @@ class StackSource:
         interpreter: address ranges of the interpreter's own data, to tell the GIL from locks.
         kernel_id: kernel thread id of a Python thread ident, 0 when unknown.
         host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
+        own_threads: those of the target's threads that are ours, which are left out.
         pace: how often a look at all stacks may be had.
         collection: gives the number of the collection that is under way, None between two; None where nobody can.
     """
@@ -47,6 +48,7 @@ class StackSource:
     host_id: Callable[[int], int]
     pace: Pace
     clock: Clock
+    own_threads: OwnThreads
     collection: Callable[[], int | None] | None = None
     _last: tuple[ThreadSample, ...] = field(default=(), init=False)
     _last_at: float = field(default=float("-inf"), init=False)
@@ -86,9 +88,9 @@ class StackSource:
         self.pace.spent(took)
         after = self._read_states()
         threads = tuple(
-            _with_state(replace(thread, thread_id=self.host_id(thread.thread_id)), after)
-            for thread in threads
-            if thread.name not in OWN_THREADS
+            _with_state(thread, after)
+            for thread in (replace(each, thread_id=self.host_id(each.thread_id)) for each in threads)
+            if not self.own_threads.has(thread.thread_id, thread.name)
         )
         self._last, self._last_at = threads, self.clock.now()
         self._before = before

@@ -60,9 +60,17 @@ def text(value: object) -> str:
 
 def threads() -> dict[int, dict[str, Any]]:
     """The attributes of each `threading.Thread` that is alive, by ident; without our own threads."""
+    return {ident: known for ident, known in _all_threads() if known.get("_name") not in OWN_THREADS}
+
+
+def own_idents() -> set[int]:
+    """The idents of our own threads."""
+    return {ident for ident, known in _all_threads() if known.get("_name") in OWN_THREADS}
+
+
+def _all_threads() -> Iterator[tuple[int, dict[str, Any]]]:
     active: dict[int, threading.Thread] = threading._active.copy()  # type: ignore[attr-defined]
-    found = {ident: instance_dict(thread) for ident, thread in active.items()}
-    return {ident: known for ident, known in found.items() if known.get("_name") not in OWN_THREADS}
+    return ((ident, instance_dict(thread)) for ident, thread in active.items())
 
 
 def thread_names() -> dict[int, str]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import gc
 import operator
 import sys
-import threading
 import time
 from itertools import chain, compress, tee
 from typing import TYPE_CHECKING, Any
 
-from . import OWN_THREADS, blocks, calls
-from .places import instance_dict, places_of, text, threads
+from . import blocks, calls
+from .places import own_idents, places_of, text, threads
 from .waits import Wait, lock_of, wait_of
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ _HOLDERS_FRAMES = 48
 _MAY_HANG = sys.version_info[:2] == (3, 11)
 _LOCKS = frozenset({"lock", "rlock"})
 _call: Any = getattr(operator, "call", None)  # 3.11
+_PACKAGE = f"{__package__.rpartition('.')[0]}."
 _GIL = getattr(sys, "_is_gil_enabled", lambda: True)
 
 
@@ -54,15 +54,16 @@ class ThreadsSensor:
     def data(self, since: int) -> dict[str, Any]:  # noqa: ARG002 - every look is complete
         """All threads but ours: ident, native id, name, daemon, frames (innermost first), and the wait if any.
 
-        Threads that Python code did not start have no name. `own` has the native ids of our threads. `dropped` counts
-        threads beyond the limit.
+        Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
         """
         at = time.perf_counter()
         known = threads()
-        ours = {ident for ident in threading._active.copy() if ident not in known}  # type: ignore[attr-defined]
-        frames = current_frames() if _GIL() else {}
-        for ident in ours:
-            frames.pop(ident, None)
+        ours = own_idents()
+        frames = {
+            ident: frame
+            for ident, frame in (current_frames() if _GIL() else {}).items()
+            if ident in known or not (ident in ours or _is_ours(frame))
+        }
         idents = list({**frames, **known})
         waits = _waits(frames)
         owners = _holders(frames, waits)
@@ -74,7 +75,6 @@ class ThreadsSensor:
                 _thread(ident, known.get(ident, {}), frames.get(ident), waits.get(ident), owners)
                 for ident in waiting_first
             ],
-            "own": _own_native_ids(),
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
         }
@@ -160,6 +160,8 @@ def _owner(wait: Wait, holders: list[tuple[int, list[Any]]]) -> tuple[int, list[
     return owner, next((place for ident, place in holders if ident == owner), None)
 
 
-def _own_native_ids() -> list[int]:
-    known = [instance_dict(thread) for thread in threading._active.copy().values()]  # type: ignore[attr-defined]
-    return [each["_native_id"] for each in known if each.get("_name") in OWN_THREADS and each.get("_native_id")]
+def _is_ours(frame: FrameType) -> bool:
+    """Whether a stack begins in the probe's own code: the thread that keeps a door has no name."""
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return f"{text(frame.f_globals.get('__name__'))}.".startswith(_PACKAGE)

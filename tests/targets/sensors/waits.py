@@ -164,7 +164,7 @@ for each in (lock_with, lock_acquire, lock_local, twice, rlock, condition_enter,
     start(each.__name__, each)
 for name, method in (("store", STORE.enter), ("slots", SLOTS.acquire), ("hostile", HOSTILE.enter)):
     start(name, method)
-own = start("kdiag-probe", sleep)
+start("kdiag-probe", sleep)
 looks = sensor("threads")
 looks.start()
 deadline = time.monotonic() + 20
@@ -175,4 +175,4 @@ while True:
         break
     time.sleep(0.05)
 looks.stop()
-say(data=data, ident=holder.ident, lock=id(LOCK), touched=Hostile.touched, own=own.native_id)
+say(data=data, ident=holder.ident, lock=id(LOCK), touched=Hostile.touched)

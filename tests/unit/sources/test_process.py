@@ -10,6 +10,7 @@ import pytest
 
 from kdiag.machinery.clock import REAL, FakeClock
 from kdiag.machinery.context import background
+from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
 from kdiag.sources.process import ProcessSource, descriptor_kind
 from kdiag.sources.tools import SourceError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _source(clock: FakeClock) -> ProcessSource:
-    return ProcessSource(os.getpid(), Pace(0.5, 3.0, 0.03), clock)
+    return ProcessSource(os.getpid(), Pace(0.5, 3.0, 0.03), clock, OwnThreads(os.getpid()))
 
 
 def test_a_sample_has_every_account(tmp_path: Path) -> None:
@@ -60,5 +61,5 @@ def test_kinds_of_descriptors(target: str, kind: str) -> None:
 
 def test_a_process_that_is_gone_says_so() -> None:
     with pytest.raises(SourceError) as caught:
-        ProcessSource(2**22 - 1, Pace(0.5, 3.0, 0.03), REAL)
+        ProcessSource(2**22 - 1, Pace(0.5, 3.0, 0.03), REAL, OwnThreads(2**22 - 1))
     assert caught.value.reference == "target-ended"
