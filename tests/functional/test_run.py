@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import signal
@@ -376,3 +377,61 @@ def _for_everybody() -> Interpreter:
         if not python.in_chroot and all(folder.stat().st_mode & 0o001 for folder in python.executable.parents):
             return python
     pytest.skip("no interpreter of this machine may be run by other users")
+
+
+FORKS_WHEN_TOLD = """
+import os, signal, time
+def fork(*_):
+    if not os.fork():
+        time.sleep(60)
+        os._exit(0)
+signal.signal(signal.SIGUSR1, fork)
+print(os.getpid(), flush=True)
+while True:
+    time.sleep(0.05)
+"""
+
+
+@each_interpreter(one_per_minor=True)
+def test_a_fork_while_a_host_is_inside(python: Interpreter) -> None:
+    with (
+        installed_for(python) as folder,
+        running([*python.argv_prefix, "-c", FORKS_WHEN_TOLD], {"PYTHONPATH": folder}) as pid,
+        visit(pid) as channel,
+    ):
+        channel.request("start", sensors=["gc", "threads", "loops", "memory"])
+        psutil.Process(pid).send_signal(signal.SIGUSR1)
+        until(psutil.Process(pid).children, "it has forked")
+        (child,) = psutil.Process(pid).children()
+        with visit(child.pid) as other:
+            assert (other.hello().pid, other.hello().sensors) == (child.pid, ())
+        assert channel.hello().pid == pid
+        assert len(channel.hello().sensors) == 4
+        assert channel.hello().crashes == 0
+
+
+def _too_old() -> list[Path]:
+    """Interpreters that no probe could run in, but that a service may start all the same."""
+    found = Path.home().glob(".pyenv/versions/*/bin/python")
+    return sorted(each for each in found if each.parents[1].name.startswith(("2.", "3.6.", "3.7.", "3.8.")))
+
+
+@pytest.mark.parametrize("python", _too_old(), ids=lambda each: each.parents[1].name)
+def test_a_python_that_is_too_old_is_left_alone(python: Path) -> None:
+    program = (
+        "import sys, time; time.sleep(0.3); print([each for each in list(sys.modules) + sys.path if 'kdiag' in each])"
+    )
+    ran = _ended([python, "-c", program], {"PYTHONPATH": str(PRELOAD), "PYTHONDONTWRITEBYTECODE": "1"})
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("[]\n", "", 0)
+
+
+def test_any_python_can_read_the_first_file() -> None:
+    """Whatever Python the service starts finds it; nothing newer than Python 2.7 may be in it."""
+    source = (PRELOAD / "sitecustomize.py").read_text()
+    tree = ast.parse(source, feature_version=(3, 4))
+    newer = (ast.AnnAssign, ast.JoinedStr, ast.AsyncFunctionDef, ast.Nonlocal, ast.Starred, ast.NamedExpr)
+    assert not [node for node in ast.walk(tree) if isinstance(node, newer)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert functions
+    assert all(each.returns is None and not any(arg.annotation for arg in each.args.args) for each in functions)
+    assert source.isascii()
