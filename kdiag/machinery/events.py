@@ -7,12 +7,13 @@ has one of them call back. It is separate because clock and context both need it
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol, Union, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from .runtime import handle_crash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias, Union
 
 # A foreign event can only be waited for. Its watcher thread looks this often whether anybody still cares: the price
 # of having no handle to wake it by, and the longest time that it outlives its use.
@@ -37,7 +38,8 @@ class HasDone(Protocol):
         """The event that is set once it has ended."""
 
 
-Stop = Union[HasDone, Event]
+# As text: `typing` caches unions, and would keep alive every copy of this module that was loaded into a service.
+Stop: TypeAlias = "Union[HasDone, Event]"
 
 
 def done_of(stop: Stop) -> Event:

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from typing import TYPE_CHECKING, Any
 
 from tests.targets import _ready, _residue
@@ -46,9 +47,13 @@ def remember_modules() -> dict[str, Any]:
 
 
 def living_modules() -> dict[str, Any]:
-    """Which of them are alive after a collection."""
+    """Which of them are alive after a collection, or anything that was defined in one."""
     gc.collect()
-    return {"names": sorted(name for name, reference in _held["modules"].items() if reference() is not None)}
+    found = {name for name, reference in _held["modules"].items() if reference() is not None}
+    for each in gc.get_objects():
+        if isinstance(each, (types.FunctionType, type)) and str(each.__module__).startswith("_kdiag_"):
+            found.add(each.__qualname__)
+    return {"names": sorted(found)}
 
 
 def private_import(name: str) -> dict[str, Any]:

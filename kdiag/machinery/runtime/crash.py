@@ -10,12 +10,13 @@ import functools
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .caller import UNKNOWN, Caller, log_at, place
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 PanicHandler = Callable[[BaseException], object]
@@ -38,12 +39,16 @@ def log_panic(exc: BaseException) -> None:
 panic_handlers: list[PanicHandler] = [log_panic]
 
 
-@overload
-def handle_crash(f: F) -> F: ...
-@overload
-def handle_crash(
-    f: None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool = True
-) -> _CrashGuard: ...
+if TYPE_CHECKING:  # at run time `typing` would keep alive every copy of this module that was loaded into a service
+
+    @overload
+    def handle_crash(f: F) -> F: ...
+    @overload
+    def handle_crash(
+        f: None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool = True
+    ) -> _CrashGuard: ...
+
+
 def handle_crash(
     f: F | None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool = True
 ) -> F | _CrashGuard:
