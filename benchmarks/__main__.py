@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.attach import measure_attaching
 from benchmarks.overhead import Loss, command, kdiag, loss, probe, py_spy_record, worker
-from benchmarks.startup import OverWindow, Ratio, cold_start, over_window
+from benchmarks.startup import OverWindow, Ratio, cold_start, over_window, preloaded_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,8 @@ def measure(*, quick: bool, cycles: int | None) -> Iterator[tuple[str, str, str,
     for arguments in (["--help"], ["ps"]):
         ratio = cold_start(arguments, 5 if quick else 15)
         yield f"kdiag {arguments[0]}", "cold start, over `import click`", _ratio(ratio), asdict(ratio)
+    ratio = preloaded_start(5 if quick else 40)
+    yield "kdiag run", "start of a service, over without", _ratio(ratio), asdict(ratio)
     for threads in (0, 200, 2000):
         over = over_window(threads, seconds)
         yield f"diagnose --for {seconds:g}s", f"time over the window, {threads} idle threads", _over(over), asdict(over)

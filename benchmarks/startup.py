@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from benchmarks.overhead import kdiag, worker
+from kdiag.engine.launch import preloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,21 @@ def cold_start(arguments: list[str], rounds: int) -> Ratio:
     )  # fmt: skip
 
 
-def _seconds(command: list[str]) -> float:
+def preloaded_start(rounds: int) -> Ratio:
+    """Start Python as a service under `kdiag run`, over without; it ends at once."""
+    nothing = [sys.executable, "-c", "pass"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    pairs = [(_seconds(nothing, preloaded(plain)), _seconds(nothing, plain)) for _ in range(rounds + 1)][1:]
+    ratios = [ours / base for ours, base in pairs]
+    return Ratio(
+        statistics.median(ratios), min(ratios), max(ratios),
+        statistics.median(ours for ours, _ in pairs), statistics.median(base for _, base in pairs),
+    )  # fmt: skip
+
+
+def _seconds(command: list[str], environment: Mapping[str, str] | None = None) -> float:
     start = time.monotonic()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=environment)
     return time.monotonic() - start
 
 
