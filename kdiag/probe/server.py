@@ -10,6 +10,7 @@ It is separate from what the answers say (`lifecycle`): here is only what a conn
 from __future__ import annotations
 
 import _socket
+import errno
 import math
 import os
 import select
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MAX_HOSTS = 8
 READ_BYTES = 64 * 1024
 ACCEPT_PAUSE_S = 1.0  # after accepting failed: a service that ran out of descriptors must not make us spin
+SO_COOKIE = 57  # not among Python's constants before 3.14
 NOBODYS_UID = 65534  # of the root of a user namespace above, who has no number here; see `boot`
 
 
@@ -65,7 +67,17 @@ class Owned:
         else:
             self.socket.detach()
 
-    def _look(self) -> tuple[int, int] | None:
+    def _look(self) -> object:
+        """What the number stands for; None for nothing.
+
+        Asked for all the time, and unlike `fstat` the cookie is had without giving the GIL away, which costs us 5 ms
+        for every thread that computes. Kernels before 4.12 have none.
+        """
+        try:
+            return self.socket.getsockopt(_socket.SOL_SOCKET, SO_COOKIE, 8)
+        except OSError as error:
+            if error.errno != errno.ENOPROTOOPT:
+                return None
         try:
             status = os.fstat(self.descriptor)
         except OSError:
