@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   kdiag doctor
-  kdiag doctor 1234        may process 1234 be looked into, and if not, why
+  kdiag doctor 1234        may process 1234 be looked into, by which ways entered, and if not, why
 """
 _MARKS: dict[str, tuple[Role, str]] = {
     "ok": ("good", "ok"),
