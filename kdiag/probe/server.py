@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import _socket
 import errno
-import math
 import os
 import select
 import time
@@ -214,7 +213,7 @@ class Server:
             poll.register(descriptor, select.POLLOUT if host.owed else select.POLLIN)
             timeout_s = min(timeout_s, host.lease.left_s)
         # Asked twice: after the process was stopped (SIGSTOP) time is over, and Python does not look again.
-        events = poll.poll(math.ceil(max(0.0, timeout_s) * 1000)) or poll.poll(0)
+        events = poll.poll(_milliseconds(timeout_s)) or poll.poll(0)
         ready = [descriptor for descriptor, _ in events]
         return list({*due, *ready})
 
@@ -261,3 +260,8 @@ class Server:
         except Exception as error:
             self._crashes.note(error)
             return wire.encode_error(number, "probe-crashed", self._crashes.last)
+
+
+def _milliseconds(seconds: float) -> int:
+    """Rounded up, so that what is waited for has come: without `math`, which may have to be loaded from a file."""
+    return -int(-max(0.0, seconds) * 1000 // 1)
