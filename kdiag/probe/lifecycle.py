@@ -195,6 +195,7 @@ def serve_visit(kdiag: str, folder: str, listener: Any, peer: Any, lease_s: floa
     """
     timeout = listener.gettimeout()
     probe = Probe(folder, listener, {"kdiag": kdiag, "lease_s": lease_s})
+    atexit.register(probe._at_exit)
     fork.register(probe)
     try:
         probe.server.admit(peer)
@@ -202,6 +203,6 @@ def serve_visit(kdiag: str, folder: str, listener: Any, peer: Any, lease_s: floa
     finally:
         with probe.crashes:
             probe.sensing.stop()
-        fork.unregister(probe)
+        probe._forget()
         probe.server.end_hosts()
         listener.settimeout(timeout)

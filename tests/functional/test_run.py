@@ -303,10 +303,28 @@ def test_an_end_takes_the_door_away_and_what_a_kill_leaves_is_removed_by_the_nex
         until(lambda: not left.exists(), "the door of a killed process is gone")
 
 
-def _here(pid: int) -> Path:
+@each_interpreter(one_per_minor=True)
+def test_a_service_that_ends_while_a_host_is_inside_ends_as_ever(python: Interpreter) -> None:
+    program = "import os; print(os.getpid(), flush=True); input()"
+    with (
+        installed_for(python) as folder,
+        subprocess.Popen(
+            [*python.argv_prefix, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env={**os.environ, "PYTHONPATH": folder},
+        ) as service,
+    ):  # fmt: skip
+        assert service.stdout is not None
+        with visit(int(service.stdout.readline())) as channel:
+            channel.request("start", sensors=["gc", "threads", "loops", "memory"])
+            door = _here(service.pid, python.root)
+            _, said = service.communicate("\n", timeout=30)
+            assert (service.returncode, said, door.exists()) == (0, "", False)
+
+
+def _here(pid: int, root: Path = Path("/")) -> Path:
     """A door as it is seen without its process."""
     name = door_of(pid).parent.name
-    return next(parent / name for parent in map(Path, PARENTS) if (parent / name).exists())
+    return next(door for parent in PARENTS if (door := root / parent[1:] / name).exists())
 
 
 BECOMES_A_DAEMON = """
