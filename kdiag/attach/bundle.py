@@ -15,6 +15,7 @@ import string
 from pathlib import Path
 
 from kdiag import __version__
+from kdiag.attach.lazy_packages import homes
 from kdiag.probe import wire
 
 PACKAGE = Path(wire.__file__).parents[1]
@@ -41,7 +42,7 @@ def boot_text(parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_
 def bundle(lease_s: float = LEASE_S) -> bytes:
     """What the door's first guest sends: (loader, {module: source}, options), with its length before it."""
     sources = _sources()
-    options = {"kdiag": __version__, "lease_s": lease_s}
+    options = {"kdiag": __version__, "lease_s": lease_s, "homes": _homes()}
     return wire.frame(marshal.dumps((sources[LOADER], sources, options), MARSHAL_VERSION), wire.MAX_BUNDLE_BYTES)
 
 
@@ -58,6 +59,13 @@ def _sources() -> dict[str, bytes]:
             found[f"vendor.{name}"] = Path(spec.origin).read_bytes()
     found["vendor."] = b""
     return found
+
+
+@functools.cache
+def _homes() -> dict[str, dict[str, str]]:
+    """For each package of machinery what `lazy_packages` says."""
+    packages = {name: source for name, source in _sources().items() if name.startswith("machinery.")}
+    return {name[:-1]: homes(source) for name, source in packages.items() if name.endswith(".")}
 
 
 def _name(path: Path) -> str:

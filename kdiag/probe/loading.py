@@ -67,12 +67,25 @@ class Loaded:
     def exec_module(self, module: Any) -> None:
         """Run a module's source in it."""
         spec = module.__spec__
+        homes = self.options["homes"].get(spec.name.partition(".")[2])
+        if homes is not None:
+            module.__getattr__ = lambda name: self._from_part(module, homes, name)
+            return
         code = compile(self._source(spec.name), spec.origin, "exec", dont_inherit=True)
         exec(code, module.__dict__)  # noqa: S102 - importing is just this
 
     def get_source(self, name: str) -> str:
         """Return a module's source: what shows the stacks of our threads asks for it."""
         return self._source(name).decode()
+
+    def _from_part(self, package: Any, homes: dict[str, str], name: str) -> Any:
+        """Find a name that a package takes from one of its parts, when it is first asked for."""
+        if name not in homes:
+            raise AttributeError(name)
+        inner = package.__name__.partition(".")[2]
+        value = getattr(self.import_module(f"{inner}.{homes[name]}"), name)
+        setattr(package, name, value)
+        return value
 
     def _source(self, name: str) -> bytes:
         inner = name.partition(".")[2]

@@ -74,3 +74,29 @@ def test_it_is_sent_without_objgraph_where_that_is_missing(monkeypatch: pytest.M
     finally:
         bundle._sources.cache_clear()
     assert "vendor.objgraph" not in sources
+
+
+def test_parts_of_packages_are_found_by_their_names() -> None:
+    _, _, options = marshal.loads(bundle.bundle()[wire.HEADER_BYTES :])  # noqa: S302 - our own
+    assert options["homes"]["machinery.wait"]["jitter_until"] == "loops"
+    assert options["homes"]["machinery.clock"]["REAL"] == "real"
+    assert "jitter" not in options["homes"]["machinery.wait"]  # the part has that name
+
+
+def test_what_travels_takes_from_packages_only_what_is_found_there() -> None:
+    sources, packages = bundle._sources(), bundle._homes()
+    taken = set()
+    for module, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and node.level and package_of(module, node) in packages:
+                taken |= {(package_of(module, node), alias.name) for alias in node.names}
+    assert ("machinery.clock", "REAL") in taken
+    for package, name in taken:
+        assert name in packages[package] or f"{package}.{name}" in sources
+        assert name not in {"jitter", "poll"}, "inside a target this is the part of that name, not what is in it"
+
+
+def package_of(module: str, node: ast.ImportFrom) -> str:
+    """What a relative import names."""
+    above = module.split(".")[: -node.level]  # a package's name ends in a dot: its last piece is empty
+    return ".".join([*above, *([node.module] if node.module else [])])
