@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .crashes import Crashes
 
+STACK_BYTES = 1 << 20  # a service may have chosen one for all its threads on which our code would overflow
+
 
 class Worker:
     """Runs `work` in a daemon thread with an honest name, which takes no signals and is traced by nobody."""
@@ -38,7 +40,11 @@ class Worker:
         self._running.acquire(False)
         try:
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            thread.start()
+            stack_size = _thread.stack_size(STACK_BYTES)
+            try:
+                thread.start()
+            finally:
+                _thread.stack_size(stack_size)
         except BaseException:
             self._running.release()
             raise
