@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SHORT = os.environ.get("KDIAG_SLOW") == "short"
 CYCLES = 8 if SHORT else 50
 CYCLES_IN_A_STATE = 2 if SHORT else 5
+CLEAN_WITHIN_S = 15.0  # a main thread that slept may run our request late; what it starts leaves after ten
 
 TARGETS = {
     "collecting": ("stress_collecting",),
@@ -77,7 +78,7 @@ def test_a_visit_works_when_there_is_only_the_main_thread(python: Interpreter, s
         for _ in range(CYCLES_IN_A_STATE):
             visit(target.pid, "ptrace")
             ward.assert_unharmed(working=state in GOES_ROUND)
-            ward.assert_clean()
+            ward.assert_clean(CLEAN_WITHIN_S)
 
 
 def _own_threads_and_descriptors() -> tuple[int, int]:

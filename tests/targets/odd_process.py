@@ -43,7 +43,12 @@ def parked(count: int = 2) -> None:
 
 def small_stacks() -> None:
     """All threads that Python starts from now on have the smallest stack that it allows."""
-    threading.stack_size(32 * 1024)
+    for kilobytes in range(32, 256, 4):
+        try:
+            threading.stack_size(kilobytes * 1024)
+            break
+        except ValueError:
+            continue
     parked()
 
 
@@ -57,7 +62,7 @@ def traced() -> None:
     """A tracer sees all Python code of all threads, and does not like what is not the target's."""
 
     def trace(frame: FrameType, _event: str, _argument: object) -> TraceFunction:
-        if "kdiag" in frame.f_code.co_filename:
+        if frame.f_code.co_filename.startswith("<kdiag"):
             problems.append(f"{frame.f_code.co_filename}:{frame.f_code.co_name} was traced")
         return trace
 
