@@ -64,7 +64,7 @@ class _Allocating:
     def words(self) -> str:
         """How it is known."""
         if self.proof == "started":
-            return f"{self.seen:,} of {self.total:,} collections started at {at(self.frame)}."
+            return f"{self.seen:,} of {self.total:,} collections that were looked at started at {at(self.frame)}."
         stacks = "stacks that were looked at during a collection" if self.proof == "caught" else "stacks that ran"
         return f"Seen from outside: {at(self.frame)} was on top in {self.seen} of {self.total} {stacks}."
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdiag.core.catalog import within_reach
+from kdiag.core.catalog import VERDICTS, within_reach
+from kdiag.core.detectors import THRESHOLDS
 from kdiag.core.report import tree
 from kdiag.core.report.quantity import quantity
 
@@ -37,9 +38,10 @@ def observed(report: Report) -> Iterator[tuple[str, str]]:
     yield "cost", _cost(observation)
     if not report.findings:
         undecided = {outcome.verdict for outcome in report.undecided}
-        within, beyond = within_reach(observation.access)
-        yield "looked for", ", ".join(verdict for verdict in within if verdict not in undecided)
-        yield "not looked for", ", ".join(beyond)
+        within, _ = within_reach(observation.access)
+        looked_for = [verdict for verdict in within if verdict in THRESHOLDS]  # those that have a detector
+        yield "looked for", ", ".join(verdict for verdict in looked_for if verdict not in undecided)
+        yield "not looked for", ", ".join(verdict for verdict in VERDICTS if verdict not in looked_for)
     yield "vitals", ", ".join(_vital(name, value) for name, value in report.vitals.items())
 
 

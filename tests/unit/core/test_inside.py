@@ -38,7 +38,7 @@ def test_the_share_is_exact() -> None:
     assert (finding.severity, finding.confidence) == ("critical", 0.99)
     assert finding.culprit is not None
     assert (finding.culprit.line, finding.culprit.thread) == (7, "churner")
-    assert "160 of 200 collections started at app.py:7" in finding.summary
+    assert "160 of 200 collections that were looked at started at app.py:7" in finding.summary
 
 
 def test_the_probes_account_is_taken_before_what_was_estimated() -> None:
