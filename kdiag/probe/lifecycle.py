@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 LEASE_S = 10.0
 PAUSE_WITHIN_S = 0.2  # how long a fork waits for each of our threads to end
 END_WITHIN_S = 1.0  # and for one that is ending
-WARNS_OF_THREADS = (3, 12)  # from then on Python warns a process that forks and has more than one thread
+# From then on Python warns a process that forks and has more than one thread. (3.13.0 counts them after we have come
+# back, so there the warning cannot be avoided.)
+WARNS_OF_THREADS = (3, 12)
 THREAD_NAME = "kdiag-probe"
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from kdiag.attach.channel import Channel
 from kdiag.errors import KdiagError
-from kdiag.machinery.clock import FakeClock
 from kdiag.probe import wire
 from tests.unit.probe.test_wire import SLOW_CASES, almost_messages
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INIT = 1  # a process that lives
+NOBODY = 2**22 + 1  # and one that does not: nobody waits to see whether it is about to end
 HELLO = {
     "version": 1, "kdiag": "0", "pid": 5, "python": [3, 9, 1], "build": "release", "preloaded": False,
     "sensors": ["gc"], "boot_thread": 7, "hosts": 1, "crashes": 0,
@@ -30,9 +30,9 @@ HELLO = {
 class Ends:
     """A channel and the other end of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pid: int = INIT) -> None:
         ours, self.theirs = socket.socketpair()
-        self.channel = Channel(ours, INIT, FakeClock())
+        self.channel = Channel(ours, pid)
 
     def say(self, *data: bytes) -> None:
         for each in data:
@@ -145,7 +145,7 @@ def test_many_threads_ask_at_once(ends: Ends) -> None:
 
 
 def answer_with(chunks: list[bytes]) -> None:
-    ends = Ends()
+    ends = Ends(NOBODY)
     try:
         ends.say(*chunks)
         ends.theirs.shutdown(socket.SHUT_WR)
