@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import itertools
 import marshal
+import re
 import string
 from pathlib import Path
 
@@ -81,7 +82,13 @@ def _stage_0() -> str:
     tree = _Bare().visit(tree)
     tree = _ShortNames(tree).visit(tree)
     lines = ast.unparse(tree).splitlines()
-    return "\n".join(" " * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in lines if line.strip())
+    return "\n".join(_short(line) for line in lines if line.strip())
+
+
+def _short(line: str) -> str:
+    """A line with as little space as it needs; no text in it has any around these signs."""
+    code = line.lstrip()
+    return " " * ((len(line) - len(code)) // 4) + re.sub(r" ?(<<|[=,+<|]) ?", r"\1", code)
 
 
 class _Bare(ast.NodeTransformer):
