@@ -35,7 +35,7 @@ def boot_text(parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_
         parents: folders, as the target sees them, of which the first usable one gets the door.
         wait_s: how long the target waits for a host before it removes all again.
     """
-    source = f"{_stage_0()}\nstart({parents!r},{wait_s!r})"
+    source = f"{_stage_0()}\nstart({parents!r},{int(wait_s * 1e6)})"
     # `exec` and even `print` may be other things in a service's __main__; what is not is swallowed with the rest.
     return f"try:__import__('builtins').exec({source!r},{{}})\nexcept:pass\n".encode("ascii")
 

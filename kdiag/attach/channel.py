@@ -18,7 +18,7 @@ from kdiag.attach.doors import Door, alive, find_door, gone
 from kdiag.attach.memory import TargetEndedError
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
-from kdiag.machinery.wait import jitter_until
+from kdiag.machinery.wait import WaitTimeout, jitter_until, poll_immediate
 from kdiag.probe import wire
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ HEARTBEAT_S = 2.0
 HEARTBEAT_WITHIN_S = 0.5  # it is heard when the target gets to it; others want to ask
 ANSWER_WITHIN_S = 10.0
 LEAVE_WITHIN_S = 5.0
+DIES_WITHIN_S = 0.3
 READ_BYTES = 1 << 16
 
 
@@ -257,9 +258,12 @@ class Channel:
         return self._gone
 
     def _why_gone(self) -> KdiagError:
-        if not alive(self.pid):
-            return TargetEndedError(self.pid)
-        return gone(self.pid, "it left, or the process runs another program now")
+        """Why the connection ended; a process that dies closes its sockets some time before it is dead."""
+        try:
+            poll_immediate(lambda: not alive(self.pid), DIES_WITHIN_S / 20, DIES_WITHIN_S, clock=self._clock)
+        except WaitTimeout:
+            return gone(self.pid, "it left, or the process runs another program now")
+        return TargetEndedError(self.pid)
 
     def _last_words(self) -> KdiagError | None:
         """What the probe said before it closed the connection."""

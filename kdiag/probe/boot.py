@@ -2,8 +2,11 @@
 
 It is separate because it travels differently: as one short text without comments and with short names (see
 `kdiag.attach.bundle`), run on a thread of its own while the service is under load. So it imports only what every
-interpreter holds already, and numbers stand for constants: 1 is AF_UNIX and SOL_SOCKET, 17 SO_PEERCRED, 0 SIG_BLOCK.
+interpreter holds already, and numbers stand for constants: 1 is AF_UNIX and SOL_SOCKET, 17 SO_PEERCRED, 20
+SO_RCVTIMEO, 256 MSG_WAITALL, 0 SIG_BLOCK.
 
+- Each call that may wait gives up the GIL, and gets it back 5 ms later when one other thread computes. So there are as
+  few as can be: the kernel keeps the time limits (a limit of Python's own waits twice), and one call takes the bundle.
 - Whatever goes wrong, all is removed again and nothing is said.
 - A door is a folder that only its owner may enter, with a socket in it. It is made under another name and renamed once
   the socket listens, so that it is never seen half made. Renaming does not replace a folder that holds a door.
@@ -23,12 +26,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def start(parents: tuple[str, ...], wait_s: float) -> None:
+def start(parents: tuple[str, ...], wait_us: int) -> None:
     """Go on in a thread of our own, so that the one that runs this is free at once."""
-    _thread.start_new_thread(serve, (parents, wait_s, _thread.get_native_id()))
+    own = _thread.stack_size(1 << 20)  # the service may have chosen one on which our code would overflow
+    _thread.start_new_thread(serve, (parents, wait_us, _thread.get_native_id()))
+    _thread.stack_size(own)
 
 
-def serve(parents: tuple[str, ...], wait_s: float, boot_thread: int) -> None:
+def serve(parents: tuple[str, ...], wait_us: int, boot_thread: int) -> None:
     """Wait for a host, take its bundle, and hand everything over to what is in it."""
     to_close: list[Any] = []
     folder: Any = None
@@ -36,18 +41,15 @@ def serve(parents: tuple[str, ...], wait_s: float, boot_thread: int) -> None:
         _signal.pthread_sigmask(0, _signal.valid_signals())
         folder, listener = open_door(parents)
         to_close = [listener]
-        listener.settimeout(wait_s)
+        limit(listener, wait_us)
         peer: Any = _socket.socket(fileno=listener._accept()[0])
         to_close.append(peer)
-        peer.settimeout(wait_s)
+        limit(peer, wait_us)
         if int.from_bytes(peer.getsockopt(1, 17, 12)[4:8], "little") not in {os.geteuid(), 0, 65534}:
             raise OSError
         peer.send(b"B")
-        size = int.from_bytes(peer.recv(4), "big")
-        data = b""
-        while len(data) < size < 1 << 22:
-            data += peer.recv(65536) or None  # type: ignore[operator]  # at the end of the stream: adding None raises
-        bundle = marshal.loads(data)
+        size = int.from_bytes(peer.recv(4, 256), "big")
+        bundle = marshal.loads(peer.recv(min(size, 1 << 22), 256))  # raises when it is not all of it
         space: dict[str, Any] = {}
         exec(bundle[0], space)
         space["load"](bundle, folder, listener, peer, boot_thread)
@@ -58,6 +60,13 @@ def serve(parents: tuple[str, ...], wait_s: float, boot_thread: int) -> None:
             close_door(folder)
 
 
+def limit(each: Any, wait_us: int) -> None:
+    """Have the kernel end a socket's waits; a service may have set a limit of Python's own for all sockets."""
+    if each.gettimeout() is not None:
+        each.settimeout(None)
+    each.setsockopt(1, 20, b"".join(part.to_bytes(8, "little") for part in divmod(wait_us, 10**6)))
+
+
 def open_door(parents: tuple[str, ...]) -> Any:
     """Open a door below the first of `parents` where that can be, and return it: (folder, listening socket)."""
     for parent in parents:
@@ -66,10 +75,9 @@ def open_door(parents: tuple[str, ...]) -> Any:
         door = made + "/door"
         listener = _socket.socket(1)
         try:
-            os.mkdir(made, 448)
-            os.chmod(made, 448)  # 0700, and 0600 below, whatever the service's umask is
+            os.mkdir(made, 448)  # 0700, and 0600 below
             listener.bind(door)
-            os.chmod(door, 384)
+            os.chmod(door, 384)  # what the service's umask leaves is not what it should be
             listener.listen(8)
             os.rename(made, folder)
             return folder, listener
