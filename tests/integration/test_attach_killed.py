@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.interpreters import Interpreter
 
-MOMENTS = 6 if os.environ.get("KDIAG_SLOW") == "short" else 20
+MOMENTS = 3 if os.environ.get("KDIAG_SLOW") == "short" else 20
 CLEAN_AFTER_KILL_S = 15.0
 ATTACHING_S = 0.25  # about as long as it takes
 

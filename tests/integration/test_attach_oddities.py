@@ -25,7 +25,7 @@ from tests.support.visits import Ward, use, visit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VISITS = 5
+VISITS = 2 if os.environ.get("KDIAG_SLOW") == "short" else 10
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.support.interpreters import Interpreter
 
 SHORT = os.environ.get("KDIAG_SLOW") == "short"
-CYCLES = 8 if SHORT else 50
-CYCLES_IN_A_STATE = 2 if SHORT else 5
+CYCLES = 5 if SHORT else 50
+CYCLES_IN_A_STATE = 1 if SHORT else 5
 CLEAN_WITHIN_S = 15.0  # a main thread that slept may run our request late; what it starts leaves after ten
 
 TARGETS = {
