@@ -84,8 +84,11 @@ class Probe:
     def serve(self) -> None:
         """Serve until no host is left, in the calling thread."""
         with self.crashes:
-            while not self.leaving and self.server.reachable and not self.server.lease.expired:
+            late = False
+            while not self.leaving and self.server.reachable and not late:
+                late = self.server.lease.expired
                 self.server.turn(self.server.lease.left_s)
+                late = late and self.server.lease.expired  # and nobody was heard when we looked once more
                 self.cost.note_thread(THREAD_NAME)
                 if self._ends_for_fork():
                     return

@@ -175,14 +175,17 @@ class Server:
 
     def turn(self, timeout_s: float) -> None:
         """Wait until something comes, at most `timeout_s`, and deal with it and with what has expired."""
+        # Dropped is who was late before we looked and after: a process that was stopped hears its hosts first.
+        late = [host for host in self.hosts.values() if host.lease.expired]
         for descriptor in self._wait(timeout_s):
             host = self.hosts.get(descriptor)
             if host is None:
                 self._accept()
             elif not (host.connection.intact and self._serve(host)):
                 self.drop(host)
-        for host in [host for host in self.hosts.values() if host.lease.expired]:
-            self.drop(host)
+        for host in late:
+            if host.lease.expired and host in self.hosts.values():
+                self.drop(host)
 
     def drop(self, host: Host) -> None:
         """End a connection."""

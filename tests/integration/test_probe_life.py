@@ -281,10 +281,10 @@ def test_a_stopped_target_is_waited_for_no_longer_than_asked() -> None:
 
 
 def test_a_target_that_was_stopped_for_longer_than_a_lease_hears_its_host_first() -> None:
-    with probed() as process, process.enter(LEASE_S) as channel:
+    with probed() as process, process.enter(LEASE_S * 3) as channel:
         os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(KdiagError):
-            channel.request("hello", LEASE_S * 3, version=1)
+            channel.request("hello", LEASE_S * 4, version=1)
         os.kill(process.pid, signal.SIGCONT)
         assert channel.hello().hosts == 1
 
