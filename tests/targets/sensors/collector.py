@@ -39,6 +39,9 @@ gc.callbacks.append(other)
 thread = threading.Thread(target=churn, name="churner")
 thread.start()
 thread.join()
+collector.tick()
+time.sleep(0.1)
+collector.tick()  # few collections: all are looked at again
 gc.collect()
 data = collector.data(0)
 own = spent[1] / 1e9
