@@ -18,7 +18,7 @@ _EVENTS = 16384  # about four thousand collections between two ticks
 _MANY_PER_S = 500.0  # from here on only some collections are noted with their places
 _PLACES = 64
 _PAUSES = 128
-_FREED = 8  # the fill may have fallen by some objects that the callbacks before ours have freed
+_FREED = 8  # the youngest may have lost some objects since, which the callbacks before ours have freed
 _LONG_NS = 10_000_000
 _BUCKETS = 64  # a pause of n ns counts in bucket n.bit_length()
 
@@ -202,7 +202,8 @@ class _Collection:
 
     def asked(self) -> bool:
         """Whether it was asked for by hand, for certain: otherwise a generation is full when a collection starts."""
-        full = any(0 < limit < count + _FREED for count, limit in zip(self.count, gc.get_threshold()))
+        counts = (self.count[0] + _FREED, *self.count[1:])
+        full = any(0 < limit < count for count, limit in zip(counts, gc.get_threshold()))
         return not full or not gc.isenabled()
 
     def places(self) -> tuple[Place, ...]:
