@@ -127,11 +127,12 @@ def hidden(pid: int) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process still runs; a zombie does not."""
+    """Whether a process still runs; a zombie does not, nor one that is ending."""
     try:
-        return read_stat(pid).state not in {"Z", "X"}
+        stat = read_stat(pid)
     except KdiagError:
         return False
+    return stat.state not in {"Z", "X"} and not stat.ending
 
 
 def gone(pid: int, cause: str) -> KdiagError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PROC = Path("/proc")
+_EXITING = 0x4  # PF_EXITING among the kernel's flags of a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,18 @@ class ProcessFacts:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """The fields of `/proc/PID/stat` that we use."""
+    """The fields of `/proc/PID/stat` that we use.
+
+    Attributes:
+        ending: it has been killed, or ends by itself: its memory and files may be gone before it is a zombie.
+    """
 
     pid: int
     name: str
     state: str
     parent: int
     start_time_ticks: int
+    ending: bool = False
 
 
 def read_facts(pid: int) -> ProcessFacts:
@@ -162,7 +168,14 @@ def parse_stat(text: str) -> Stat:
     pid, _, rest = text.partition(" (")
     name, _, tail = rest.rpartition(") ")
     fields = tail.split()
-    return Stat(int(pid), name, state=fields[0], parent=int(fields[1]), start_time_ticks=int(fields[19]))
+    return Stat(
+        int(pid),
+        name,
+        state=fields[0],
+        parent=int(fields[1]),
+        start_time_ticks=int(fields[19]),
+        ending=bool(int(fields[6]) & _EXITING),
+    )
 
 
 def parse_status(text: str) -> dict[str, str]:
