@@ -1,0 +1,42 @@
+"""The same diseases with and without a probe: the better proof where one gets in, the same verdict where none does."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.support.cases import running
+from tests.support.kdiag import kdiag
+from tests.support.targets import start_target
+from tests.targets.truth import SICK, Case
+
+SOURCES = {
+    "gc-pressure": "probe.gc",
+    "deadlock": "probe.threads",
+    "lock-contention": "probe.threads",
+    "event-loop-blocked": "probe.loops",
+}
+FEW = list({case.verdict: case for case in reversed(SICK) if case.verdict in SOURCES}.values())
+
+
+@pytest.mark.parametrize("case", FEW, ids=lambda case: case.name)
+def test_without_a_probe_the_verdict_is_the_same(case: Case) -> None:
+    with running(case) as target:
+        report = kdiag("diagnose", target.pid, "--attach", "none", "--format", "json").json
+    observation = report["observation"]
+    assert (observation["access"], observation["attach_method"]) == ("stacks", "none")
+    assert observation["samples"]["probe"] == 0
+    assert report["verdict"] == case.verdict, report["findings"]
+    assert not any(number["source"].startswith("probe") for number in report["findings"][0]["evidence"])
+
+
+def test_a_probe_that_is_sent_away_in_mid_window_is_a_limitation() -> None:
+    with start_target("gc_pressure") as target:
+        away = threading.Timer(5.0, lambda: kdiag("detach", target.pid))
+        away.start()
+        report = kdiag("diagnose", target.pid, "--full", "--format", "json").json
+        away.join()
+    references = [limitation["reference"] for limitation in report["observation"]["limitations"]]
+    assert "probe-gone" in references, report["observation"]
+    assert report["verdict"] == "gc-pressure"
