@@ -27,6 +27,7 @@ from kdiag.machinery.wait import WaitTimeout, poll_immediate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kdiag.attach.entered import Entry
     from kdiag.attach.process import ProcessFacts
 
 Way = Literal["auto", "preloaded", "pep768", "ptrace"]
@@ -107,8 +108,9 @@ def _attach(facts: ProcessFacts, way: Way, clock: Clock, lease_s: float | None) 
             return _attached("pep768", channel, started, clock)
         entered = entry.enter(facts, boot_text(), clock)
         if entered.way == "pending" and not _is_opened(facts, entered, clock):
-            # The main thread went to sleep before it came to its next bytecode. Both blocks stay: nobody can tell when
-            # it will use its own.
+            # The main thread went to sleep before it came to its next bytecode. Both blocks stay: it may use its own at
+            # any time, and nobody can tell which of the two threads has opened the door.
+            entered.disarm()
             again = entry.enter(facts, boot_text(), clock, pending=False)
             channel = _wait_for_door(facts, again, clock, lease_s)
             return _attached("ptrace", channel, started, clock, max(entered.pause_s, again.pause_s))
@@ -168,7 +170,7 @@ def _by_the_door(facts: ProcessFacts, clock: Clock, lease_s: float | None) -> Ch
         raise
 
 
-def _is_opened(facts: ProcessFacts, entered: entry.Entry, clock: Clock) -> bool:
+def _is_opened(facts: ProcessFacts, entered: Entry, clock: Clock) -> bool:
     """Whether the main thread does what it was asked for; while it runs, the GIL may be long in coming.
 
     Raises:
@@ -187,14 +189,14 @@ def _is_opened(facts: ProcessFacts, entered: entry.Entry, clock: Clock) -> bool:
     return True
 
 
-def _check_started(pid: int, entered: entry.Entry) -> None:
+def _check_started(pid: int, entered: Entry) -> None:
     if entered.progress() == "refused":
         message = f"process {pid} could not start a thread for the probe"
         cause = "its limit of threads is reached (ulimit -u, pids.max), or its memory"
         raise KdiagError("thread-refused", message, cause=cause, hint=f"kdiag diagnose --attach none {pid}")
 
 
-def _wait_for_door(facts: ProcessFacts, entered: entry.Entry | None, clock: Clock, lease_s: float | None) -> Channel:
+def _wait_for_door(facts: ProcessFacts, entered: Entry | None, clock: Clock, lease_s: float | None) -> Channel:
     """Wait until our thread has the interpreter's lock and has opened the door.
 
     Raises:
@@ -215,13 +217,18 @@ def _wait_for_door(facts: ProcessFacts, entered: entry.Entry | None, clock: Cloc
         poll_immediate(come_in, _LOOK_AGAIN_S, _OPENS_WITHIN_S, clock=clock)
     except WaitTimeout as error:
         message = f"a thread was started in process {facts.pid}, but no probe answered within {_OPENS_WITHIN_S:g} s"
-        cause = "something in it holds the interpreter lock all the time, or it may write neither /tmp nor /dev/shm"
+        if entered is not None:
+            entered.disarm()
+        cause = (
+            "something in it holds the interpreter lock all the time, it may write neither /tmp nor /dev/shm, it may "
+            "open no more files, or an audit hook of its own refuses"
+        )
         hint = f"kdiag diagnose --attach none {facts.pid}  (what was started removes itself)"
         raise KdiagError("door-not-opened", message, cause=cause, hint=hint) from error
     return opened[0]
 
 
-def _tidy_up(pid: int, boot_thread: int, entered: entry.Entry, clock: Clock) -> None:
+def _tidy_up(pid: int, boot_thread: int, entered: Entry, clock: Clock) -> None:
     """Wipe the code that was borrowed into the padding, once nobody runs it: until then it stays, and does no harm."""
 
     def wiped() -> bool:

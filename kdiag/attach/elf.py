@@ -72,14 +72,19 @@ class Elf:
 
     def symbol(self, name: str) -> int | None:
         """The value of a defined symbol (its address before loading); `.dynsym` first, for it survives strip."""
+        found = self.extent(name)
+        return found[0] if found else None
+
+    def extent(self, name: str) -> tuple[int, int] | None:
+        """The value of a defined symbol, and its size in bytes."""
         wanted = name.encode() + b"\0"
         for table in self._tables:
             strings = self._read(table.strings_offset, table.strings_size)
             place = strings.find(wanted)
             while place >= 0:  # a name may also be found as the tail of another one
-                value = self._value_of(table, place)
-                if value is not None:
-                    return value
+                found = self._extent_of(table, place)
+                if found is not None:
+                    return found
                 place = strings.find(wanted, place + 1)
         return None
 
@@ -91,8 +96,8 @@ class Elf:
                 return self._read(segment.offset + start, min(size, segment.file_size - start))
         return b""
 
-    def _value_of(self, table: _SymbolTable, name_offset: int) -> int | None:
-        """The value of the symbol whose name stands at an offset of the strings; None when no definition has it."""
+    def _extent_of(self, table: _SymbolTable, name_offset: int) -> tuple[int, int] | None:
+        """Value and size of the symbol whose name stands at an offset of the strings; None when none is defined."""
         raw = self._read(table.offset, table.size)
         words_per_symbol = _SYMBOL.size // 4
         names = memoryview(raw).cast("I")[::words_per_symbol].tolist()  # st_name of each symbol, at C speed
@@ -100,8 +105,8 @@ class Elf:
             index = names.index(name_offset)
         except ValueError:
             return None
-        _, _, _, section, value, _ = _SYMBOL.unpack_from(raw, index * _SYMBOL.size)
-        return int(value) if section else None
+        _, _, _, section, value, size = _SYMBOL.unpack_from(raw, index * _SYMBOL.size)
+        return (int(value), int(size)) if section else None
 
     def _read_segments(self, offset: int, count: int) -> tuple[Segment, ...]:
         raw = self._read(offset, count * _PROGRAM_HEADER.size)

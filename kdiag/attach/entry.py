@@ -13,95 +13,36 @@ Our thread takes the GIL like any other and runs the boot text; no Python runs o
 from __future__ import annotations
 
 import random
-import re
-import threading
+import struct
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING
 
 from kdiag.attach import parking
-from kdiag.attach.machine import FUNCTIONS, PEND, SPAWN, Machine, fill, machine_of
-from kdiag.attach.maps import Mapping, mapped_files, read_maps
-from kdiag.attach.memory import POINTER_SIZE, TargetMemory
+from kdiag.attach.entered import Entry, in_own_thread
+from kdiag.attach.functions import find_functions, find_pending_calls
+from kdiag.attach.machine import PEND, SPAWN, Machine, fill, machine_of
+from kdiag.attach.maps import Mapping, read_maps
+from kdiag.attach.memory import TargetMemory
 from kdiag.attach.padding import find_room
 from kdiag.attach.ptrace import NotNowError, StoppedThread
-from kdiag.attach.symbols import open_image
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL, Clock
 from kdiag.machinery.wait import Backoff, WaitTimeout, exponential_backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from kdiag.attach.parking import Standing
     from kdiag.attach.process import ProcessFacts
 
-Progress = Literal["borrowed", "started", "refused"]
-Result = TypeVar("Result")
-
 _STACK_NEEDED = 20 * 1024  # bytes: the vector registers (11 KiB at most), and pthread_create
-_LIBC = re.compile(r"(libc|libpthread|ld-musl)\b")
+_TOP_OF_STACK = 1024  # bytes
+_WORD = struct.Struct("<Q")
 _PATIENT_ATTEMPTS = 4
 _STATE_STEP = 4  # between the states of two entries: + 1 and + 2 are outcomes
 _RETRIES = Backoff(duration_s=0.01, factor=1.6, jitter=0.3, steps=12, cap_s=0.3)  # two seconds in all
-
-
-@dataclass
-class Entry:
-    """Our thread is started, or will be. What is left to do: see that it was, and wipe the block.
-
-    Attributes:
-        pid: the process.
-        tid: the thread that was borrowed.
-        pause_s: for how long that thread stood still.
-        way: what it was asked to do.
-    """
-
-    pid: int
-    tid: int
-    way: Literal["parked", "pending"]
-    pause_s: float
-    _machine: Machine
-    _blocks: tuple[tuple[int, int], ...]  # address, size
-    _stack_at: int
-    _state: int
-    wiped: bool = field(default=False, init=False)
-
-    def progress(self) -> Progress:
-        """How far the borrowed thread is; its stack is its own again when it is through.
-
-        Raises:
-            KdiagError: `target-ended`.
-        """
-        with TargetMemory(self.pid) as memory:
-            state = int.from_bytes(memory.read(self._stack_at, POINTER_SIZE), "little")
-        if state == self._state:
-            return "borrowed"
-        return "refused" if state == self._state + 2 else "started"
-
-    def wipe(self) -> bool:
-        """Make the padding zero again; only when our thread has ended. Returns whether it could be done.
-
-        The borrowed thread must be out of the block: that is looked at while it is stopped.
-        """
-        if not self.wiped and self.progress() != "borrowed":
-            self.wiped = _in_thread(self._wipe)
-        return self.wiped
-
-    def _wipe(self) -> bool:
-        for tid in dict.fromkeys((self.tid, self.pid)):
-            try:
-                with StoppedThread(tid) as thread:
-                    at = self._machine.program_counter(thread.registers())
-                    if any(start <= at < start + size for start, size in self._blocks):
-                        return False
-                    for start, size in self._blocks:
-                        thread.write(start, bytes(size))
-                    return True
-            except (NotNowError, OSError):
-                continue
-        return False
 
 
 def refusal(facts: ProcessFacts, text: bytes) -> KdiagError | None:
@@ -152,6 +93,7 @@ class _Plan:
     machine: Machine
     features: frozenset[str]
     interpreter: tuple[tuple[int, int], ...]
+    interpreter_path: str
     literals: dict[str, int]
     code_at: int
     text_at: int
@@ -170,14 +112,23 @@ def _plan(facts: ProcessFacts, text: bytes) -> _Plan:
         message = f"kdiag cannot enter processes on this processor: {refusal}"
         raise KdiagError("unsupported-processor", message, hint="start the service with: kdiag run -- …")
     mappings = read_maps(facts.pid)
-    literals = _find_functions(facts.pid, interpreter.path, mappings)
+    literals = find_functions(facts.pid, interpreter.path, mappings)
     ended = _padded(text + b"\0")
     with TargetMemory(facts.pid) as memory:
         room = find_room(memory, mappings, len(_padded(machine.code)), len(ended))
     if room is None:
         message = f"process {facts.pid} cannot be entered: none of its files has {len(ended)} bytes of padding"
         raise KdiagError("no-room-for-code", message, hint="start the service with: kdiag run -- …")
-    return _Plan(facts.pid, machine, features, interpreter.writable, {**literals, "text": room[1]}, *room, ended)
+    return _Plan(
+        facts.pid,
+        machine,
+        features,
+        interpreter.writable,
+        interpreter.path,
+        {**literals, "text": room[1]},
+        *room,
+        ended,
+    )
 
 
 class _Attempt:
@@ -189,6 +140,7 @@ class _Attempt:
 
     def __init__(self, plan: _Plan, clock: Clock, state: int, *, pending: bool) -> None:
         self._plan, self._clock, self._state, self._pending = plan, clock, state, pending
+        self._pending_calls: Sequence[tuple[int, int]] | None = None
         self._made = 0
         self._tried: Counter[int] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -205,7 +157,7 @@ class _Attempt:
         standing, entry = choice
         self._tried[standing.tid] += 1
         try:
-            self.entry = _in_thread(lambda: self._borrow(standing, entry))
+            self.entry = in_own_thread(lambda: self._borrow(standing, entry))
         except NotNowError as error:
             self.why = f"thread {standing.tid}: {error}"
             self._reasons[str(error)] += 1
@@ -227,12 +179,15 @@ class _Attempt:
             for each in parking.waiting_for_locks(standings, plan.machine)
             if not parking.waits_inside(each, plan.interpreter)
         ]
-        self._clock.sleep(parking.STILL_S if standings and standings[0].state != "R" else 0.0)
+        if waiting or (standings and standings[0].state != "R"):
+            self._clock.sleep(parking.STILL_S)
         later = parking.read_standings(plan.pid)
         still = self._fresh_first(parking.unmoved(waiting, later))
         if still:
             return still[0], SPAWN
         if self._pending and standings and later and self._runs_python(standings[0], later[0]):
+            if self._pending_calls is None:
+                self._pending_calls = find_pending_calls(plan.pid, plan.interpreter_path)
             return later[0], PEND
         return None
 
@@ -243,6 +198,17 @@ class _Attempt:
         """
         moves = after != before and self._made >= _PATIENT_ATTEMPTS
         return after.state == "R" or moves or parking.waits_inside(after, self._plan.interpreter)
+
+    def _in_pending_calls(self, registers: bytes) -> bool:
+        """Whether the stopped main thread may hold the lock of the pending calls, for which ours would wait forever.
+
+        By where it stands and by the addresses on top of its stack; only a service that makes such calls is ever there.
+        """
+        machine, ranges = self._plan.machine, self._pending_calls or ()
+        with TargetMemory(self._plan.pid) as memory:
+            top = memory.read(machine.stack_pointer(registers), _TOP_OF_STACK)
+        words = (machine.program_counter(registers), *(word for (word,) in _WORD.iter_unpack(top)))
+        return any(start <= word < end for word in words for start, end in ranges)
 
     def _fresh_first(self, standings: Sequence[Standing]) -> list[Standing]:
         return sorted(standings, key=lambda each: self._tried[each.tid])
@@ -261,7 +227,7 @@ class _Attempt:
                 raise NotNowError(refusal)
             if not _has_stack(mappings, machine.stack_pointer(registers), machine.thread_pointer(registers)):
                 raise NotNowError("it does not run on a stack of its own with enough room")
-            if entry == PEND and thread.in_restartable_sequence():
+            if entry == PEND and (thread.in_restartable_sequence() or self._in_pending_calls(registers)):
                 raise NotNowError("it stands in a sequence of instructions that must not be interrupted")
             vectors = thread.registers(machine.vectors) if machine.vectors is not None else b""
             borrowed = machine.borrow(registers, vectors, plan.code_at + entry, self._state, call)
@@ -275,32 +241,6 @@ class _Attempt:
             plan.pid, standing.tid, "parked" if entry == SPAWN else "pending", self._clock.now() - started, machine,
             ((plan.code_at, len(block)), (plan.text_at, len(plan.text))), borrowed.stack_at, self._state,
         )  # fmt: skip
-
-
-def _find_functions(pid: int, interpreter: str, mappings: Sequence[Mapping]) -> dict[str, int]:
-    """The address of every function that the block calls.
-
-    Raises:
-        KdiagError: `function-not-found`.
-    """
-    wanted = dict(FUNCTIONS)
-    found: dict[str, int] = {}
-    for file in mapped_files(mappings):
-        if file.path != interpreter and not _LIBC.match(file.name):
-            continue
-        try:
-            with open_image(pid, file) as image:
-                for name, symbol in list(wanted.items()):
-                    address = image.address(symbol)
-                    if address is not None:
-                        found[name] = address
-                        del wanted[name]
-        except KdiagError:
-            continue
-        if not wanted:
-            return found
-    message = f"process {pid} cannot be entered: {', '.join(wanted.values())} not found in its interpreter or libc"
-    raise KdiagError("function-not-found", message, hint="start the service with: kdiag run -- …")
 
 
 def _has_stack(mappings: Sequence[Mapping], stack_pointer: int, thread_pointer: int | None) -> bool:
@@ -325,22 +265,3 @@ def _processor_features() -> frozenset[str]:
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 16)
-
-
-def _in_thread(function: Callable[[], Result]) -> Result:
-    """Run a function in a thread of its own: when that ends, the kernel lets go of all that it traces."""
-    outcome: list[Result] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(function())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="kdiag-attach")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return outcome[0]

@@ -20,6 +20,7 @@ import _socket
 import _thread
 import marshal
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,18 +30,23 @@ if TYPE_CHECKING:
 def start(parents: tuple[str, ...], wait_us: int) -> None:
     """Go on in a thread of our own, so that the one that runs this is free at once."""
     own = _thread.stack_size(1 << 20)  # the service may have chosen one on which our code would overflow
-    _thread.start_new_thread(serve, (parents, wait_us, _thread.get_native_id()))
-    _thread.stack_size(own)
+    try:
+        _thread.start_new_thread(serve, (parents, wait_us, _thread.get_native_id()))
+    finally:
+        _thread.stack_size(own)
 
 
 def serve(parents: tuple[str, ...], wait_us: int, boot_thread: int) -> None:
     """Wait for a host, take its bundle, and hand everything over to what is in it."""
     to_close: list[Any] = []
     folder: Any = None
+    forks: Any = ()
+    forked = type("", (), {"after_fork_in_child": lambda _: [each.close() for each in to_close]})()
     try:
+        forks = at_fork()
+        forks.append(forked)
         _signal.pthread_sigmask(0, _signal.valid_signals())
-        folder, listener = open_door(parents)
-        to_close = [listener]
+        folder, listener = open_door(parents, to_close)
         limit(listener, wait_us)
         peer: Any = _socket.socket(fileno=listener._accept()[0])
         to_close.append(peer)
@@ -58,6 +64,36 @@ def serve(parents: tuple[str, ...], wait_us: int, boot_thread: int) -> None:
             each.close()
         if folder:
             close_door(folder)
+    finally:
+        if forked in forks:
+            forks.remove(forked)
+
+
+def at_fork() -> list[Any]:
+    """Those whom every fork tells: who hangs on that list. What reads it stays, for Python cannot take it back.
+
+    So it has globals of its own, which keep nothing of ours alive, and there is one for the life of the process.
+    """
+    slot: Any = getattr(sys, "_kdiag_at_fork", None)
+    if slot is None:
+        slot = sys._kdiag_at_fork = []  # type: ignore[attr-defined]
+        make: Any = type(tell)
+        hooks = {"before": "before_fork", "after_in_parent": "after_fork_in_parent",
+                 "after_in_child": "after_fork_in_child"}  # fmt: skip
+        os.register_at_fork(**{
+            when: make(tell.__code__, {"__builtins__": globals()["__builtins__"]}, "kdiag", (slot, method))
+            for when, method in hooks.items()
+        })  # fmt: skip
+    return slot  # type: ignore[no-any-return]
+
+
+def tell(slot: Any = (), method: str = "") -> None:
+    """Tell those who hang on the list, and want to know; the service must not hear of what goes wrong."""
+    for each in slot[:]:
+        try:
+            getattr(each, method)()
+        except:  # noqa: S110 - whatever it is
+            pass
 
 
 def limit(each: Any, wait_us: int) -> None:
@@ -67,13 +103,17 @@ def limit(each: Any, wait_us: int) -> None:
     each.setsockopt(1, 20, b"".join(part.to_bytes(8, "little") for part in divmod(wait_us, 10**6)))
 
 
-def open_door(parents: tuple[str, ...]) -> Any:
-    """Open a door below the first of `parents` where that can be, and return it: (folder, listening socket)."""
+def open_door(parents: tuple[str, ...], to_close: list[Any]) -> Any:
+    """Open a door below the first of `parents` where that can be, and return it: (folder, listening socket).
+
+    The socket is in `to_close` from its first moment on.
+    """
     for parent in parents:
         folder = f"{parent}/.kdiag-{os.geteuid()}-{os.getpid()}"
         made = f"{folder}-{_thread.get_native_id()}"
         door = made + "/door"
         listener = _socket.socket(1)
+        to_close.append(listener)
         try:
             os.mkdir(made, 448)  # 0700, and 0600 below
             listener.bind(door)

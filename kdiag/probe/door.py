@@ -35,7 +35,7 @@ def open_own_door() -> Any:
             return None
         if ours:
             close_door(folder)
-    return open_door(PARENTS)
+    return open_door(PARENTS, [])
 
 
 def somebody_listens(folder: str) -> bool:

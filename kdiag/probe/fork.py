@@ -1,20 +1,15 @@
-"""What a fork calls: functions that stay for the life of the process, since Python cannot take them back.
+"""Who wants to know of forks hangs on a list; `boot.at_fork` makes what reads it, once for the life of the process.
 
-It is separate because they must not keep anything of ours alive: they have globals of their own, and look into a list
-that hangs on `sys`. The list is empty when no probe is there, and then nothing is done. Whoever comes later finds it
-and registers nothing again.
+It is separate because not all who come and go have a door.
 """
 
 from __future__ import annotations
 
-import builtins
-import os
-import sys
-import types
+from .boot import at_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
     class Forked(Protocol):
         """Whoever wants to know of forks. No lock may be waited for: a thread that is gone may have held it."""
@@ -34,32 +29,11 @@ SLOT = "_kdiag_at_fork"
 
 def register(who: Forked) -> None:
     """Have every fork tell `who`, until that is unregistered."""
-    slot = getattr(sys, SLOT, None)
-    if slot is None:
-        slot = []
-        setattr(sys, SLOT, slot)
-        os.register_at_fork(
-            before=_that_stays(slot, "before_fork"),
-            after_in_parent=_that_stays(slot, "after_fork_in_parent"),
-            after_in_child=_that_stays(slot, "after_fork_in_child"),
-        )
-    slot.append(who)
+    at_fork().append(who)
 
 
 def unregister(who: Forked) -> None:
     """Have it told no more."""
-    slot = getattr(sys, SLOT, [])
+    slot = at_fork()
     if who in slot:
         slot.remove(who)
-
-
-def _that_stays(slot: list[Forked], method: str) -> Any:
-    return types.FunctionType(_tell_all.__code__, {"__builtins__": builtins}, f"kdiag_{method}", (slot, method))
-
-
-def _tell_all(slot: Any = (), method: str = "") -> None:
-    for each in slot[:]:
-        try:
-            getattr(each, method)()
-        except:  # noqa: E722, S110 - whatever it is, the service must not hear of it
-            pass

@@ -44,6 +44,10 @@ class Loaded:
         for file in [file for file in getattr(linecache, "cache", ()) if file.startswith("<kdiag>/")]:
             linecache.cache.pop(file, None)  # type: ignore[union-attr]
 
+    def after_fork_in_child(self) -> None:
+        """Be gone from a child that was forked while the probe was being loaded: nobody goes on with it there."""
+        self.unload()
+
     def import_module(self, name: str) -> Any:
         """Import a module by its name below the package."""
         __import__(f"{self.package}.{name}")
@@ -100,12 +104,16 @@ def load(bundle: Any, folder: str, listener: Any, peer: Any, boot_thread: int) -
     """Load the bundle and let its server take over the door and the first host; stage 0 calls this."""
     loaded = Loaded(bundle[1], bundle[2])
     import_threading()
-    loaded.load()
+    forks = sys._kdiag_at_fork  # type: ignore[attr-defined]  # stage 0 has made it
+    forks.append(loaded)
     try:
+        loaded.load()
         loaded.import_module("probe.lifecycle").take_over(loaded, folder, listener, peer, boot_thread)
     except BaseException:
         loaded.unload()
         raise
+    finally:
+        forks.remove(loaded)
 
 
 def import_threading() -> None:

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ class Worker:
         """
         self._running.acquire(False)
         try:
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            # What `threading.settrace` of the service has set is taken off by functions written in C, which are not
+            # traced themselves: our threads are none of its threads.
+            untraced = (partial(sys.settrace, None), partial(sys.setprofile, None), partial(self._run))
+            thread = threading.Thread(
+                target=partial(any, map(partial.__call__, untraced)), name=self._name, daemon=True
+            )
             stack_size = _thread.stack_size(STACK_BYTES)
             try:
                 thread.start()
@@ -65,8 +71,6 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            sys.settrace(None)  # what `threading.settrace` of the service has set: we are none of its threads
-            sys.setprofile(None)
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
             _name(self._name)
             with self._crashes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kdiag.attach.entry import Entry, enter
+from kdiag.attach.entry import enter
 from kdiag.attach.maps import read_maps
 from kdiag.attach.memory import TargetMemory
 from kdiag.attach.parking import read_standing
@@ -24,6 +24,7 @@ from tests.support.targets import REPOSITORY, start_target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kdiag.attach.entered import Entry
     from tests.support.interpreters import Interpreter
     from tests.support.targets import Target
 

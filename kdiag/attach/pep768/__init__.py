@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
 
 _PATIENCE_S = 0.5  # for one thread to take the request; it may stand in a long call into C
+_TAKEN_PATIENCE_S = 5.0  # for a thread that has taken it: among many that fight for the GIL each step takes long
 _LOOK_AGAIN_S = 0.002
 
 Result = TypeVar("Result")
@@ -116,7 +117,7 @@ class _Attempt:
             self._reasons["it ran no Python meanwhile"] += 1
             return False
         # It is taken: its thread, which needs the GIL as every other, may just not have begun.
-        if self._gone(file, max(_PATIENCE_S, self._deadline - self._clock.now())) or not file.remove():
+        if self._gone(file, _TAKEN_PATIENCE_S) or not file.remove():
             return True
         message = f"process {self._facts.pid} took the request to run a script, but has not run it"
         cause = "an audit hook of the service refused it, or it could not read the file or start a thread"
