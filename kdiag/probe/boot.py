@@ -41,7 +41,7 @@ def serve(parents: tuple[str, ...], wait_us: int, boot_thread: int) -> None:
     to_close: list[Any] = []
     folder: Any = None
     forks: Any = ()
-    forked = type("", (), {"after_fork_in_child": lambda _: [each.close() for each in to_close]})()
+    forked = type("", (), {"after_fork_in_child": lambda _: [forks.clear(), *(each.close() for each in to_close)]})()
     try:
         forks = at_fork()
         forks.append(forked)
