@@ -96,7 +96,7 @@ class Probe:
 
     def before_fork(self) -> None:
         """Let a process that has no thread but ours fork with one, as it would without us."""
-        if self._worker is None or sys.version_info < WARNS_OF_THREADS:
+        if self._worker is None or self.leaving or sys.version_info < WARNS_OF_THREADS:
             return
         ours = {str(each) for each in (*self.boot_threads, self._worker.native_id, self.sensing.native_id)}
         if len(set(os.listdir("/proc/self/task")) - ours) != 1:
@@ -143,12 +143,12 @@ class Probe:
         with self.crashes:
             self.sensing.stop()
         with self.crashes:
-            self._forget()
-        with self.crashes:
             close_door(self.folder)
         if self.loaded:
             self.loaded.unload()
-        self.server.close()  # last, so that a host that still listens knows when all is gone
+        self.server.close()  # so that a host that still listens knows when all is gone
+        with self.crashes:
+            self._forget()  # last of all: a child that is forked until now must still be cleaned
 
     def _forget(self) -> None:
         """Let neither a fork nor the end of the process call us any more."""
