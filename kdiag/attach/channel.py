@@ -175,6 +175,8 @@ class Channel:
             self.request(method, LEAVE_WITHIN_S)
             self._wait_for_the_end()
         self._connection.close()
+        if self._heart.is_alive():
+            self._heart.join(DIES_WITHIN_S)
         with self._turn:
             self._gone = self._gone or gone(self.pid, "this host has closed the connection")
         self._leave_door()

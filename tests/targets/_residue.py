@@ -53,7 +53,7 @@ def snapshot() -> Snapshot:
         "cwd": str(Path.cwd()),
         "environ": dict(os.environ),
         "loggers": _loggers(),
-        "source_cache": sorted(name for name in getattr(sys.modules.get("linecache"), "cache", ()) if "kdiag" in name),
+        "source_cache": sorted(name for name in getattr(sys.modules.get("linecache"), "cache", ()) if "<kdiag>" in name),
         "monitoring": _monitoring(),
     }
 
