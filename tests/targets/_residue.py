@@ -53,7 +53,9 @@ def snapshot() -> Snapshot:
         "cwd": str(Path.cwd()),
         "environ": dict(os.environ),
         "loggers": _loggers(),
-        "source_cache": sorted(name for name in getattr(sys.modules.get("linecache"), "cache", ()) if "<kdiag>" in name),
+        "source_cache": sorted(
+            name for name in getattr(sys.modules.get("linecache"), "cache", ()) if name.startswith("<kdiag>")
+        ),
         "monitoring": _monitoring(),
     }
 
