@@ -67,8 +67,13 @@ def test_sick_targets_mark_the_line_to_blame(case: Case) -> None:
     assert re.match(r'"""(Sick|Healthy|Sick or healthy, as its traffic wants): ', script.read_text())
 
 
+# Targets that are entered, not diagnosed: the tests of getting in name them.
+ENTERED = {"main_state", "odd_process", "one_runs", "probed", "registers", "stress_asyncio", "stress_churn",
+           "stress_collecting", "stress_convoy", "stress_deadlocked"}  # fmt: skip
+
+
 def test_every_target_is_in_the_table() -> None:
-    scripts = {path.stem for path in TARGETS.glob("[a-z]*.py")} - {"truth"}
+    scripts = {path.stem for path in TARGETS.glob("[a-z]*.py")} - {"truth"} - ENTERED
     assert scripts == {case.script for case in CASES}
     assert len({case.name for case in CASES}) == len(CASES)
 
