@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kdiag.attach.attachment import attach
 from kdiag.attach.process import read_facts
+from kdiag.sources.probe import SENSORS
 from kdiag.sources.tools import py_spy_path
 
 if TYPE_CHECKING:
@@ -119,12 +120,11 @@ def probe(pid: int, seconds: float) -> tuple[float, float]:
     """A probe with all its sensors on, read once a second; the time in which it is there."""
     attachment = attach(read_facts(pid))
     try:
-        sensors = list(attachment.hello.sensors)
-        attachment.channel.request("start", sensors=sensors)
+        attachment.channel.request("start", sensors=list(SENSORS))
         start = time.monotonic()
         while time.monotonic() < start + seconds:
             time.sleep(min(1.0, seconds))
-            attachment.channel.request("read", sensors=dict.fromkeys(sensors, 0))
+            attachment.channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
         return start, time.monotonic()
     finally:
         attachment.close()

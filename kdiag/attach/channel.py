@@ -7,6 +7,7 @@ way. Nothing that comes over it is believed: every message is bounded, decoded b
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -22,7 +23,6 @@ from kdiag.machinery.wait import WaitTimeout, jitter_until, poll_immediate
 from kdiag.probe import wire
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from kdiag.machinery.clock import Clock
@@ -44,6 +44,7 @@ class Hello(msgspec.Struct, frozen=True):
 
     Attributes:
         pid: the target's process id as the target sees it.
+        sensors: those that run.
         boot_thread: native id, as the target sees it, of the thread that ran the boot text; 0 when there was none.
         hosts: how many hosts are connected, this one included.
         crashes: of the probe's own code.
@@ -174,6 +175,8 @@ class Channel:
         with contextlib.suppress(KdiagError):
             self.request(method, LEAVE_WITHIN_S)
             self._wait_for_the_end()
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # wakes a heartbeat that waits for its answer
         self._connection.close()
         if self._heart.is_alive():
             self._heart.join(DIES_WITHIN_S)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.attachment import Attachment, Way, attach
 from kdiag.attach.process import read_facts
+from kdiag.sources.probe import SENSORS
 from kdiag.sources.tools import py_spy_path
 from tests.support.residue import difference
 from tests.support.targets import TargetFailedError
@@ -57,9 +58,9 @@ def visit(pid: int, way: Way = "auto") -> Visit:
 
 def use(attachment: Attachment) -> dict[str, Any]:
     """Start and read every sensor that the probe has."""
-    sensors = list(attachment.hello.sensors)
-    attachment.channel.request("start", sensors=sensors)
-    data = attachment.channel.request("read", sensors=dict.fromkeys(sensors, 0))
+    started = attachment.channel.request("start", sensors=list(SENSORS))
+    assert set(started["sensors"]) == set(SENSORS)
+    data = attachment.channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
     attachment.channel.cost()
     return data
 
