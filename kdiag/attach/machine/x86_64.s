@@ -12,6 +12,26 @@
     .intel_syntax noprefix
     .text
 
+.macro take_back                    # all registers, in the order of the frame; rsp stands on the first
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rax
+    pop rcx
+    pop rdx
+    pop rsi
+    pop rdi
+    popfq
+    pop rsp
+.endm
+
 pthread_create:     .quad 0
 pthread_detach:     .quad 0
 is_initialized:     .quad 0
@@ -94,41 +114,9 @@ borrow:
     cmp dword ptr [rbp + 32], 2
     lea rsp, [rbp + 40]
     je 2f
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rax
-    pop rcx
-    pop rdx
-    pop rsi
-    pop rdi
-    popfq
-    pop rsp
+    take_back
     jmp [rip + resume]
-2:  pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rax
-    pop rcx
-    pop rdx
-    pop rsi
-    pop rdi
-    popfq
-    pop rsp
+2:  take_back
     jmp [rip + resume_interrupted]
 
 ask_main:                           # of the main thread, at any instruction
