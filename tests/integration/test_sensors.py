@@ -61,6 +61,15 @@ def test_collections_without_a_frame_say_nothing(python: Interpreter) -> None:
     assert said["collections"] - said["seen"] == said["dropped"]
 
 
+@each_interpreter()
+def test_a_generator_made_while_a_collection_starts_keeps_its_frame(python: Interpreter) -> None:
+    """On 3.11 the frame of a generator that is being made is no frame to look at: processes died of that."""
+    said = play(python, "generators")
+    assert said["wrong"] == 0
+    assert said["collections"] > 100
+    assert said["places"]
+
+
 WAITS: dict[str, tuple[str, str, bool]] = {
     # thread: kind, name, whether the holder is known
     "lock_with": ("lock", "waits.LOCK", True),

@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.support.targets import Target, start_target
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def running(case: Case, python: Interpreter | None = None) -> Iterator[Target]:
     """Start the case's target and its traffic, and wait for what the traffic is to bring about.
+
+    Whatever is done to it meanwhile, it must live on.
 
     Skips the running test where a framework that the case needs is not installed.
     """
@@ -41,3 +44,4 @@ def running(case: Case, python: Interpreter | None = None) -> Iterator[Target]:
             if load.until:
                 target.wait_for(load.until)
         yield target
+        assert psutil.Process(target.pid).status() != psutil.STATUS_ZOMBIE, f"{case.name} was killed\n{target.stderr}"

@@ -17,6 +17,7 @@ import sys
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
+from .frames import locals_of
 from .places import instance_dict, namespaces, text
 
 LONGEST_CODE = 1 << 16
@@ -136,7 +137,7 @@ def local(frame: FrameType, name: str) -> Any:
     code = frame.f_code
     if not code.co_flags & _FUNCTION or (_COPIES and not _OWN_COPIES.isdisjoint(code.co_names)):
         return MISSING
-    variables: Any = frame.f_locals
+    variables = locals_of(frame)
     value = variables.get(name, MISSING)
     if _COPIES and sys.getrefcount(variables) <= 3:  # the frame's, ours, the argument's
         variables.clear()

@@ -39,6 +39,7 @@ _TRIALS = 20
 _ONE_IN = 16
 _DEAR_THREADS = 64
 _FRAMELESS_RAISES = sys.version_info >= (3, 11)
+_HALF_MADE = sys.version_info[:2] == (3, 11)  # since 3.12 collections start between instructions
 
 _NEAR = attrgetter("f_code", "f_lineno")
 # Fails on a shallow stack; the callers are then unknown.
@@ -128,9 +129,26 @@ def _frames() -> Iterator[FrameType | None]:
     There `sys._getframe` raises, which would be printed each time (see `without_frames`). A look at all threads does
     not, and it is cheap and safe up to 3.10 (from 3.11 on it makes frame objects under a lock).
     """
-    if _FRAMELESS_RAISES:
+    if not _FRAMELESS_RAISES:
+        return map(dict.get, iter(sys._current_frames, None), iter(get_ident, None))
+    if not _HALF_MADE:
         return iter(sys._getframe, None)
-    return map(dict.get, iter(sys._current_frames, None), iter(get_ident, None))
+    frames = _callers()
+    next(frames)
+    return frames
+
+
+def _callers() -> Iterator[FrameType]:
+    """Each next item is the frame of whoever asked for it: what 3.11 needs in place of `sys._getframe`.
+
+    There a collection can start while a generator or a coroutine is made of a frame that has not begun. To take that
+    frame for the running one leaves the new generator with a frame object that belongs to another: the process dies of
+    it later. Callers are safe to ask for, since frames that have not begun are passed over.
+
+    This is Python code, yet nothing gets in between: a `yield from` is resumed, and asks its iterator, without a look
+    for signals or for threads that wait for the GIL.
+    """
+    yield from iter(partial(sys._getframe, 1), None)
 
 
 def _next(items: Iterator[object]) -> property:

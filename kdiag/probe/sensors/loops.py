@@ -18,8 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .calls import MISSING, local
+from .frames import Stack, stack_of, stacks
 from .places import Place, instance_dict, places_of, text, threads
-from .threads import current_frames
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -34,7 +34,6 @@ _BLOCKED_S = 0.05  # from here on the loop's thread is looked at
 # Functions of asyncio whose `self` is a loop, or has one (uvloop's own functions have no frames).
 _RUNNING = {("asyncio.base_events", "run_forever"), ("asyncio.base_events", "_run_once")}
 _RUNNER = ("asyncio.runners", "run")
-_GIL = getattr(sys, "_is_gil_enabled", lambda: True)
 
 
 class LoopsSensor:
@@ -97,8 +96,8 @@ class LoopsSensor:
     def _find(self) -> None:
         """Look for running loops in all threads' frames; forget those that run no more."""
         running: dict[int, _Watched] = {}
-        for ident, frame in (current_frames() if _GIL() else {}).items():
-            loop = _loop_of(frame)
+        for ident, stack in stacks(_DEEP).items():
+            loop = _loop_of(stack)
             if loop is None:
                 continue
             known = self._watched.get(id(loop))
@@ -123,8 +122,8 @@ class LoopsSensor:
         if watched.asked_at is None:
             if not watched.ask():
                 self._watched.pop(watched.number, None)
-        elif time.perf_counter() - watched.asked_at > _BLOCKED_S and _GIL():
-            watched.seen_in = tuple(places_of(current_frames().get(watched.ident), _FRAMES))
+        elif time.perf_counter() - watched.asked_at > _BLOCKED_S:
+            watched.seen_in = tuple(places_of(stack_of(watched.ident, _FRAMES)))
 
 
 class _Watched:
@@ -179,19 +178,15 @@ class _Watched:
         }
 
 
-def _loop_of(frame: FrameType) -> AbstractEventLoop | None:
+def _loop_of(stack: Stack) -> AbstractEventLoop | None:
     """The loop that runs on a stack."""
-    at: FrameType | None = frame
-    for _ in range(_DEEP):
-        if at is None:
-            return None
-        key = _module(at), at.f_code.co_name
+    for frame in stack:
+        key = _module(frame), frame.f_code.co_name
         if key in _RUNNING:
-            return _known(local(at, "self"))
+            return _known(local(frame, "self"))
         if key == _RUNNER:
-            own = local(at, "loop")
-            return _known(own if own is not MISSING else instance_dict(local(at, "self")).get("_loop"))
-        at = at.f_back
+            own = local(frame, "loop")
+            return _known(own if own is not MISSING else instance_dict(local(frame, "self")).get("_loop"))
     return None
 
 

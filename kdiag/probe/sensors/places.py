@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import OWN_THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 # File, line, qualified name of the function (the bare name before 3.11).
 Place = tuple[str, int, str]
@@ -27,13 +27,9 @@ def place(code: CodeType, line: int) -> Place:
     return code.co_filename, line, getattr(code, "co_qualname", code.co_name)
 
 
-def places_of(frame: FrameType | None, limit: int) -> list[Place]:
-    """The places of a stack, innermost first, `limit` at most."""
-    found: list[Place] = []
-    while frame is not None and len(found) < limit:
-        found.append(place(frame.f_code, frame.f_lineno or 0))
-        frame = frame.f_back
-    return found
+def places_of(frames: Iterable[FrameType]) -> list[Place]:
+    """The places of frames, in their order."""
+    return [place(frame.f_code, frame.f_lineno or 0) for frame in frames]
 
 
 def namespaces(kind: type) -> Iterator[Mapping[str, Any]]:

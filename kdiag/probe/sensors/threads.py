@@ -6,28 +6,19 @@ frames of a thread that runs meanwhile.
 
 from __future__ import annotations
 
-import gc
-import operator
-import sys
 import time
-from itertools import chain, compress, tee
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import blocks, calls
+from .frames import Stack, stacks
 from .places import own_idents, places_of, text, threads
 from .waits import Wait, lock_of, wait_of
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 _THREADS = 256
 _FRAMES = 96
 _HOLDERS_FRAMES = 48
-_MAY_HANG = sys.version_info[:2] == (3, 11)
 _LOCKS = frozenset({"lock", "rlock"})
-_call: Any = getattr(operator, "call", None)  # 3.11
 _PACKAGE = f"{__package__.rpartition('.')[0]}."
-_GIL = getattr(sys, "_is_gil_enabled", lambda: True)
 
 
 class ThreadsSensor:
@@ -59,20 +50,20 @@ class ThreadsSensor:
         at = time.perf_counter()
         known = threads()
         ours = own_idents()
-        frames = {
-            ident: frame
-            for ident, frame in (current_frames() if _GIL() else {}).items()
-            if ident in known or not (ident in ours or _is_ours(frame))
+        looked = {
+            ident: stack
+            for ident, stack in stacks(_FRAMES).items()
+            if ident in known or not (ident in ours or _is_ours(stack))
         }
-        idents = list({**frames, **known})
-        waits = _waits(frames)
-        owners = _holders(frames, waits)
+        idents = list({**looked, **known})
+        waits = _waits(looked)
+        owners = _holders(looked, waits)
         self.dropped += max(0, len(idents) - _THREADS)
         waiting_first = sorted(idents, key=lambda ident: ident not in waits)[:_THREADS]
         return {
             "at": at,
             "threads": [
-                _thread(ident, known.get(ident, {}), frames.get(ident), waits.get(ident), owners)
+                _thread(ident, known.get(ident, {}), looked.get(ident, []), waits.get(ident), owners)
                 for ident in waiting_first
             ],
             "dropped": max(0, len(idents) - _THREADS),
@@ -80,56 +71,37 @@ class ThreadsSensor:
         }
 
 
-def current_frames() -> dict[int, FrameType]:
-    """Each thread's innermost frame, as `sys._current_frames`.
-
-    On 3.11 that function can hang the interpreter for good: when a collection starts inside of it, while it holds a
-    lock that other threads need (cpython #106883). So there it is called with the collector disabled, and all of it in
-    C: no other thread runs between the three calls, so none can see the collector disabled, nor enable it meanwhile.
-    """
-    if not _MAY_HANG:
-        return sys._current_frames()
-    enabled, again = tee(map(_call, (gc.isenabled,)))
-    functions: tuple[Any, ...] = (gc.disable, sys._current_frames, gc.enable)
-    steps = compress(functions, chain(enabled, (True,), again))
-    return next(result for result in list(map(_call, steps)) if result is not None)
-
-
-def _waits(frames: dict[int, FrameType]) -> dict[int, Wait]:
+def _waits(looked: dict[int, Stack]) -> dict[int, Wait]:
     found = {}
-    for ident, frame in frames.items():
-        wait = wait_of(frame, ident)
+    for ident, stack in looked.items():
+        wait = wait_of(stack, ident)
         if wait is not None:
             found[ident] = wait
     return found
 
 
-def _holders(frames: dict[int, FrameType], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:
+def _holders(looked: dict[int, Stack], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:
     """By id of each lock that somebody waits for: the threads inside of a `with` on it, and where that begins.
 
     A thread in a condition's wait has let its lock go, although it is inside of the block.
     """
     wanted = {id(wait.value) for wait in waits.values() if wait.kind in _LOCKS}
     found: dict[int, list[tuple[int, list[Any]]]] = {}
-    for ident, innermost in frames.items() if wanted else ():
+    for ident, stack in looked.items() if wanted else ():
         wait = waits.get(ident)
         let_go = id(lock_of(wait.value)) if wait is not None and wait.kind == "condition" else 0
-        frame: FrameType | None = innermost
-        for _ in range(_HOLDERS_FRAMES):
-            if frame is None:
-                break
+        for frame in stack[:_HOLDERS_FRAMES]:
             for used, line in blocks.entered(frame):
                 lock = id(lock_of(used.value))
                 if lock in wanted and lock != let_go:
                     code = frame.f_code
                     place = [code.co_filename, line, getattr(code, "co_qualname", code.co_name)]
                     found.setdefault(lock, []).append((ident, place))
-            frame = frame.f_back
     return found
 
 
 def _thread(
-    ident: int, known: dict[str, Any], frame: FrameType | None, wait: Wait | None,
+    ident: int, known: dict[str, Any], stack: Stack, wait: Wait | None,
     owners: dict[int, list[tuple[int, list[Any]]]],
 ) -> dict[str, Any]:  # fmt: skip
     native = known.get("_native_id")
@@ -138,7 +110,7 @@ def _thread(
         "native": native if type(native) is int else 0,
         "name": text(known.get("_name")),
         "daemon": known.get("_daemonic") is True,
-        "frames": [list(place) for place in places_of(frame, _FRAMES)],
+        "frames": [list(place) for place in places_of(stack)],
     }
     if wait is not None:
         owner, held_at = _owner(wait, owners.get(id(wait.value), []))
@@ -160,8 +132,6 @@ def _owner(wait: Wait, holders: list[tuple[int, list[Any]]]) -> tuple[int, list[
     return owner, next((place for ident, place in holders if ident == owner), None)
 
 
-def _is_ours(frame: FrameType) -> bool:
+def _is_ours(stack: Stack) -> bool:
     """Whether a stack begins in the probe's own code: the thread that keeps a door has no name."""
-    while frame.f_back is not None:
-        frame = frame.f_back
-    return f"{text(frame.f_globals.get('__name__'))}.".startswith(_PACKAGE)
+    return f"{text(stack[-1].f_globals.get('__name__'))}.".startswith(_PACKAGE)

@@ -19,6 +19,8 @@ from .places import instance_dict
 if TYPE_CHECKING:
     from types import FrameType
 
+    from .frames import Stack
+
 RLockType = type(threading.RLock())
 _PYTHON_RLOCK = getattr(threading, "_RLock", RLockType)
 
@@ -57,16 +59,13 @@ class Wait(NamedTuple):
     depth: int
 
 
-def wait_of(frame: FrameType, ident: int) -> Wait | None:
-    """What the thread whose innermost frame this is waits for; None where it does not, or it cannot be told."""
-    inner, outer, depth = frame, None, 0
-    at: FrameType | None = frame
-    kinds = _library(frame)
-    while at is not None and kinds is not None:
-        outer, at, depth = at, at.f_back, depth + 1
-        kinds = _library(at) if at is not None else None
-    if outer is None:
+def wait_of(stack: Stack, ident: int) -> Wait | None:
+    """What the thread whose stack this is waits for; None where it does not, or it cannot be told."""
+    inner = stack[0]
+    depth = next((n for n, frame in enumerate(stack) if _library(frame) is None), len(stack))
+    if not depth:
         return _plain(used(inner), ident)
+    outer, caller = stack[depth - 1], stack[depth] if depth < len(stack) else None
     entering = _entered_lock(inner)
     value = entering if entering is not None else local(outer, "self")
     kind = kind_of(value)
@@ -74,7 +73,7 @@ def wait_of(frame: FrameType, ident: int) -> Wait | None:
         return None
     if entering is not None and not blocks(value, ident):
         return None
-    name = _name_in(at, local(outer, "self") if entering is not None else value)
+    name = _name_in(caller, local(outer, "self") if entering is not None else value)
     return Wait(kind, value, name, owner_of(value), depth)
 
 
