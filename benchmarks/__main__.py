@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.attach import measure_attaching
-from benchmarks.overhead import Loss, command, kdiag, loss, probe, py_spy_record, worker
+from benchmarks.overhead import Loss, command, kdiag, loss, probe_loss, py_spy_record, worker
 from benchmarks.startup import OverWindow, Ratio, cold_start, over_window, preloaded_start
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def measure(*, quick: bool, cycles: int | None) -> Iterator[tuple[str, str, str,
                 yield name, f"loss of a {kind}-bound target, {threads} idle threads", _loss(lost), asdict(lost)
     for kind, threads in PROBED_CASES:
         with worker(kind, threads) as target:
-            lost = loss(target, probe, seconds, rounds)
-            yield "probe, all sensors", f"loss of a {kind} target, {threads} idle threads", _loss(lost), asdict(lost)
+            lost, control = probe_loss(target, 1.0 if quick else 2.0, 3 if quick else 40)
+        for name, each in (("probe, all sensors", lost), ("control, no probe", control)):
+            of_what = f"loss of a {kind} target, {threads} idle threads"
+            yield name, of_what, f"{each.percent:.2f} % ({each.low:.2f} to {each.high:.2f})", asdict(each)
     for name, of_what, attaching in measure_attaching(cycles or (10 if quick else 1_000), 5 if quick else 60):
         yield f"{name} attach", of_what, attaching.words, asdict(attaching)
 

@@ -26,6 +26,8 @@ from kdiag.sources.tools import py_spy_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kdiag.attach.channel import Channel
+
 Observer: TypeAlias = "Callable[[int, float], tuple[float, float]]"
 """Observes a process for so many seconds; returns the monotonic moments between which its loss counts."""
 
@@ -38,7 +40,7 @@ class Loss:
 
     Attributes:
         percent: median over the rounds of 1 - observed rate / mean of the rates before and after.
-        low, high: the least and the largest of the rounds.
+        low, high: the least and the largest of the rounds; of a probe's loss the bounds of the median (95 %).
         own_cpu_percent: CPU of the observer, of one core.
     """
 
@@ -57,7 +59,7 @@ class Worker:
             [sys.executable, "-m", "benchmarks.targets", kind, str(threads)], stdout=subprocess.PIPE, text=True
         )
         self.pid = self._process.pid
-        self._seen: list[tuple[float, int]] = []
+        self._seen: list[tuple[float, float, int]] = []
         self._ready = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
         self._ready.wait(60)
@@ -67,14 +69,22 @@ class Worker:
         for line in self._process.stdout:
             said = json.loads(line)
             if "at" in said:
-                self._seen.append((said["at"], said["done"]))
+                self._seen.append((said["at"], said["cpu"], said["done"]))
             self._ready.set()
 
     def rate(self, start: float, end: float) -> float:
         """Units of work a second between two monotonic moments."""
-        inside = [(at, done) for at, done in self._seen if start <= at <= end]
-        (first_at, first), (last_at, last) = inside[0], inside[-1]
+        (first_at, _, first), (last_at, _, last) = self._between(start, end)
         return (last - first) / (last_at - first_at)
+
+    def rate_of_cpu(self, start: float, end: float) -> float:
+        """Units of work a second that it computed, all its threads together."""
+        (_, first_cpu, first), (_, last_cpu, last) = self._between(start, end)
+        return (last - first) / (last_cpu - first_cpu)
+
+    def _between(self, start: float, end: float) -> tuple[tuple[float, float, int], tuple[float, float, int]]:
+        inside = [seen for seen in self._seen if start <= seen[0] <= end]
+        return inside[0], inside[-1]
 
     def stop(self) -> None:
         """End it."""
@@ -116,18 +126,51 @@ def command(of: Callable[[int, float], list[str]]) -> Observer:
     return observe
 
 
-def probe(pid: int, seconds: float) -> tuple[float, float]:
-    """A probe with all its sensors on, read once a second; the time in which it is there."""
+@contextlib.contextmanager
+def probed(pid: int) -> Iterator[Channel]:
+    """A probe with all its sensors on."""
     attachment = attach(read_facts(pid))
     try:
         attachment.channel.request("start", sensors=list(SENSORS))
-        start = time.monotonic()
-        while time.monotonic() < start + seconds:
-            time.sleep(min(1.0, seconds))
-            attachment.channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
-        return start, time.monotonic()
+        yield attachment.channel
     finally:
         attachment.close()
+
+
+def probe_loss(target: Worker, seconds: float, rounds: int) -> tuple[Loss, Loss]:
+    """What a target loses to a probe with all its sensors on, read once a second; and what it "loses" to nothing.
+
+    It is counted by the processor time of the target, whose threads share one interpreter lock: what ours take is
+    lost to the work. A neighbour that takes the processor away does not count. Stretches with a probe and controls
+    without take turns, each held against the plain ones right before and after it.
+    """
+    losses: tuple[list[float], list[float]] = ([], [])
+    before = _stretch(target, None, seconds)
+    for number in range(2 * rounds):
+        with probed(target.pid) if number % 2 == 0 else contextlib.nullcontext() as channel:
+            observed = _stretch(target, channel, seconds)
+        after = _stretch(target, None, seconds)
+        losses[number % 2].append(100 * (1 - observed / ((before + after) / 2)))
+        before = after
+    lost, control = (Loss(statistics.median(each), *_median_bounds(each), 0.0, rounds) for each in losses)
+    return lost, control
+
+
+def _stretch(target: Worker, channel: Channel | None, seconds: float) -> float:
+    time.sleep(SETTLE_S / 2)
+    start = time.monotonic()
+    while time.monotonic() < start + seconds:
+        time.sleep(min(1.0, seconds))
+        if channel:
+            channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
+    return target.rate_of_cpu(start, time.monotonic())
+
+
+def _median_bounds(values: list[float]) -> tuple[float, float]:
+    """Between which the median lies, at 95 %, by its rank alone."""
+    ordered, half = sorted(values), 0.98 * len(values) ** 0.5
+    low, high = len(values) / 2 - half, len(values) / 2 + half
+    return ordered[max(0, int(low))], ordered[min(len(values) - 1, int(high))]
 
 
 def loss(target: Worker, observe: Observer, seconds: float, rounds: int) -> Loss:

@@ -1,7 +1,7 @@
 """The programs that are slowed down, or not: each counts its own work and says so every tenth of a second.
 
 Run as `python -m benchmarks.targets KIND THREADS`; it prints `{"ready": true}` and then one line of
-`{"at": monotonic seconds, "done": units of work so far}` after another.
+`{"at": monotonic seconds, "cpu": seconds of all its threads, "done": units of work so far}` after another.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Account:
         self._done += 1
         now = time.monotonic()
         if now - self._said_at >= _SAY_EVERY_S:
-            print(json.dumps({"at": now, "done": self._done}), flush=True)
+            print(json.dumps({"at": now, "cpu": time.process_time(), "done": self._done}), flush=True)
             self._said_at = now
 
 
