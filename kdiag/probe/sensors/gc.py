@@ -16,6 +16,8 @@ from .places import Place, place, thread_names
 
 _EVENTS = 16384  # about four thousand collections between two ticks
 _MANY_PER_S = 500.0  # from here on only some collections are noted with their places
+_LOOK_EVERY_S = 0.4
+_DRAIN_EVERY_S = 0.1
 _PLACES = 64
 _PAUSES = 128
 _FREED = 8  # the youngest may have lost some objects since, which the callbacks before ours have freed
@@ -75,6 +77,11 @@ class CollectorSensor:
         if rarely is not self._rarely:
             self._rarely = rarely
             self._hooks.detail(rarely=rarely)
+
+    @property
+    def period_s(self) -> float:
+        """Short while there are many collections, for the buffer must not run over."""
+        return _DRAIN_EVERY_S if self._rarely else _LOOK_EVERY_S
 
     @property
     def hook_s(self) -> float:

@@ -30,6 +30,7 @@ _DELAYS = 512
 _FRAMES = 48
 _DEEP = 256
 _FIND_EVERY_S = 2.0
+_ASK_EVERY_S = 0.05
 _BLOCKED_S = 0.05  # from here on the loop's thread is looked at
 # Functions of asyncio whose `self` is a loop, or has one (uvloop's own functions have no frames).
 _RUNNING = {("asyncio.base_events", "run_forever"), ("asyncio.base_events", "_run_once")}
@@ -40,7 +41,6 @@ class LoopsSensor:
     """See the module."""
 
     name = "loops"
-    period_s = 0.05
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards all below; only threads of ours take it
@@ -49,6 +49,11 @@ class LoopsSensor:
         self._sequence = 0
         self._delays: deque[dict[str, Any]] = deque(maxlen=_DELAYS)
         self.dropped = 0
+
+    @property
+    def period_s(self) -> float:
+        """Short while there are loops: each look takes the interpreter away from the service."""
+        return _ASK_EVERY_S if self._watched else _FIND_EVERY_S
 
     @property
     def buffered(self) -> int:

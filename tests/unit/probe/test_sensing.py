@@ -63,7 +63,7 @@ class Scene:
 
 def test_each_looks_at_its_own_pace() -> None:
     scene = Scene(quick={}, slow={})
-    scene.sensing._running["slow"].period_s = 1.0
+    scene.eyes["slow"].period_s = 1.0
     scene.pass_time(30)
     assert 200 <= scene.eyes["quick"].looks <= 301  # jittered by up to a half
     assert 20 <= scene.eyes["slow"].looks <= 31
