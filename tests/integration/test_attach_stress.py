@@ -14,13 +14,14 @@ import pytest
 
 from tests.support.interpreters import each_interpreter
 from tests.support.targets import start_target
-from tests.support.visits import Ward, visit
+from tests.support.visits import Ward, stay, visit
 
 if TYPE_CHECKING:
     from tests.support.interpreters import Interpreter
 
 SHORT = os.environ.get("KDIAG_SLOW") == "short"
 CYCLES = 8 if SHORT else 50
+STAY_S = 2.0 if SHORT else 30.0
 CYCLES_IN_A_STATE = 1 if SHORT else 5
 CLEAN_WITHIN_S = 15.0  # a main thread that slept may run our request late; what it starts leaves after ten
 
@@ -55,6 +56,18 @@ def test_many_visits_do_no_harm(python: Interpreter, name: str) -> None:
     while any(after > before for after, before in zip(_own_threads_and_descriptors(), ours, strict=True)):
         assert time.monotonic() < deadline, f"ours: {threading.enumerate()}"
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", [name for name in TARGETS if name != "deaf"])
+@each_interpreter()
+def test_a_long_stay_does_no_harm(python: Interpreter, name: str) -> None:
+    with start_target(*TARGETS[name], python=python) as target:
+        ward = Ward(target)
+        stay(target.pid, STAY_S)
+        ward.assert_unharmed(working=name != "deadlocked")
+        ward.assert_clean()
 
 
 @pytest.mark.slow

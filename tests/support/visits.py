@@ -56,6 +56,22 @@ def visit(pid: int, way: Way = "auto") -> Visit:
     return Visit(attachment.method, attachment.took_s, attachment.pause_s)
 
 
+def stay(pid: int, seconds: float) -> None:
+    """Attach, and have every sensor tell what it sees, over and over.
+
+    Raises:
+        KdiagError: attaching or asking failed.
+    """
+    attachment = attach(read_facts(pid))
+    try:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            use(attachment)
+            time.sleep(_LOOK_AGAIN_S)
+    finally:
+        attachment.close()
+
+
 def use(attachment: Attachment) -> dict[str, Any]:
     """Start and read every sensor that the probe has."""
     started = attachment.channel.request("start", sensors=list(SENSORS))

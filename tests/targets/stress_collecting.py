@@ -1,18 +1,28 @@
 """Stress: the main thread allocates and collects all the time, alone.
 
-One unit makes garbage in cycles whose finalizers count; a heap that is touched at the wrong moment crashes here first.
+One unit makes garbage in cycles whose finalizers count, and a generator that goes on later: a heap or a frame that is
+touched at the wrong moment crashes here first.
 With `signals` it also answers a thousand SIGALRM a second, and counts them.
 """
 
 from __future__ import annotations
 
 import gc
+import itertools
 import signal
 import sys
 import time
+from collections import deque
+from typing import TYPE_CHECKING
 
 from tests.targets._account import Inquiry, Ledger
 from tests.targets._ready import ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GENERATORS = 50
+STEPS = 500
 
 
 class Node:
@@ -41,7 +51,30 @@ class Alarms:
         self.heard += 1
 
 
+def count_up(first: int) -> Iterator[int]:
+    number = first
+    while True:
+        yield number
+        number += sum(n % 2 for n in range(2 * STEPS)) // STEPS  # a while, so that looks find it here
+
+
+begun: deque[tuple[int, Iterator[int]]] = deque()
+
+
+def begin_another(number: int) -> None:
+    """Let the oldest generator go on, end it, and begin a new one."""
+    if len(begun) == GENERATORS:
+        first, numbers = begun.popleft()
+        if [*itertools.islice(numbers, 3)] != [first + 1, first + 2, first + 3]:
+            raise AssertionError("a frame is damaged")
+    numbers = count_up(number)
+    if next(numbers) != number:
+        raise AssertionError("a frame is damaged")
+    begun.append((number, numbers))
+
+
 def unit(number: int) -> None:
+    begin_another(number)
     nodes = [Node(number + n) for n in range(20)]
     if sum(node.number for node in nodes) != 20 * number + 190:
         raise AssertionError("the heap is damaged")
