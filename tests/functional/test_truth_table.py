@@ -68,9 +68,10 @@ def test_a_healthy_look_alike_stays_healthy(case: Case) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(SHORT, reason="in its short form it is the test above")
 @pytest.mark.parametrize("case", LOOK_ALIKES, ids=lambda case: case.name)
 def test_a_healthy_look_alike_stays_healthy_for_long(case: Case) -> None:
     with running(case) as target:
-        code, report = diagnose(target, "--for", "12s" if SHORT else "40s")
+        code, report = diagnose(target, "--for", "40s")
     assert all(finding["severity"] == "info" for finding in report["findings"]), summary(report)
     assert code == 0, summary(report)

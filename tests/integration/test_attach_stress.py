@@ -1,6 +1,6 @@
 """Attaching again and again to targets that check their own work: no death, no hang, no unit lost, nothing left.
 
-`KDIAG_SLOW=short` makes fewer cycles: still more than 50 on each interpreter, over all targets.
+`KDIAG_SLOW=short` makes fewer cycles: still more than 50 on each interpreter, over all targets and states.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.interpreters import Interpreter
 
 SHORT = os.environ.get("KDIAG_SLOW") == "short"
-CYCLES = 8 if SHORT else 50
+CYCLES = 5 if SHORT else 50
 STAY_S = 2.0 if SHORT else 30.0
 CYCLES_IN_A_STATE = 1 if SHORT else 5
 CLEAN_WITHIN_S = 15.0  # a main thread that slept may run our request late; what it starts leaves after ten
@@ -60,13 +60,13 @@ def test_many_visits_do_no_harm(python: Interpreter, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in TARGETS if name != "deaf"])
-@each_interpreter()
+@pytest.mark.parametrize("name", ["collecting", "asyncio", "churn"])
+@each_interpreter(one_per_minor=True)
 def test_a_long_stay_does_no_harm(python: Interpreter, name: str) -> None:
     with start_target(*TARGETS[name], python=python) as target:
         ward = Ward(target)
         stay(target.pid, STAY_S)
-        ward.assert_unharmed(working=name != "deadlocked")
+        ward.assert_unharmed()
         ward.assert_clean()
 
 
