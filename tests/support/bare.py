@@ -1,6 +1,6 @@
 """Runs a scene of `tests/targets/sensors` on a bare interpreter: isolated, with nothing of ours on its path.
 
-Separate from `targets`: a scene loads the sensors' sources from a copy, does its own account, and prints one object.
+Separate from `targets`: a scene loads the probe's sources from a copy, does its own account, and prints one object.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kdiag.probe.sensors
+import kdiag.probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.interpreters import Interpreter
 
-SENSORS = Path(kdiag.probe.sensors.__file__).parent
+PROBE = Path(kdiag.probe.__file__).parent
 _PLACE = "tests/targets/sensors"
 SCENES = Path(__file__).parents[2] / _PLACE
 
 
 @contextlib.contextmanager
 def placed(python: Interpreter) -> Iterator[Path]:
-    """A copy of the sensors and the scenes where the interpreter can see it."""
+    """A copy of the probe and the scenes where the interpreter can see it."""
     with tempfile.TemporaryDirectory(prefix="kdiag-scene-", dir=python.root / "tmp") as folder:
         root = Path(folder)
         root.chmod(0o755)
-        shutil.copytree(SENSORS, root / "sensors", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROBE, root / "probe", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(SCENES, root / _PLACE, ignore=shutil.ignore_patterns("__pycache__"))
         yield root
 

@@ -113,10 +113,10 @@ def _owner(value: object) -> str:
     """The name of the class, or of the module, that an attribute belongs to."""
     if type(value) is ModuleType:
         return text(value.__dict__.get("__name__"))
-    return text(_qualname(value if isinstance(value, type) else type(value)))
+    return text(qualname(value if isinstance(value, type) else type(value)))
 
 
-_qualname = type.__dict__["__qualname__"].__get__
+qualname = type.__dict__["__qualname__"].__get__
 
 
 def _module(frame: FrameType) -> str:
@@ -173,7 +173,7 @@ def _read(code: CodeType, offset: int) -> _Chain | None:
         return None
     else:
         _, name, argument = steps.pop()
-        method = _attribute(code, argument, name)
+        method = attribute_name(code, argument, name)
     return _walk(code, steps, method)
 
 
@@ -189,34 +189,37 @@ def _walk(code: CodeType, steps: list[Step], method: str) -> _Chain | None:
     while steps:
         _, name, argument = steps.pop()
         if name != "LOAD_ATTR":
-            variable = _load(code, name, argument)
+            variable = loaded(code, name, argument)
             return _Chain(*variable, tuple(reversed(attributes)), method) if variable else None
-        attributes.append(_attribute(code, argument, name))
+        attributes.append(attribute_name(code, argument, name))
     return None
 
 
-def _load(code: CodeType, name: str, argument: int) -> tuple[str, str] | None:
+def loaded(code: CodeType, name: str, argument: int) -> tuple[str, str] | None:
+    """The kind ("global", "local") and name of the variable that an instruction loads last; None for others."""
     if name in _GLOBALS:
         shift = 1 if name == "LOAD_GLOBAL" and _MINOR >= (3, 11) else 0
         return "global", code.co_names[argument >> shift]
     if name in _LOCALS:
-        return "local", _local_name(code, argument)
+        return "local", local_name(code, argument)
     if name in _PAIRS:
-        return "local", _local_name(code, argument & 15)
+        return "local", local_name(code, argument & 15)
     if name in _FREE:
-        return "local", _free_name(code, argument)
+        return "local", free_name(code, argument)
     return None
 
 
-def _attribute(code: CodeType, argument: int, name: str) -> str:
+def attribute_name(code: CodeType, argument: int, name: str) -> str:
+    """The attribute that an instruction called `name` is about."""
     return code.co_names[argument >> 1 if name == "LOAD_ATTR" and _MINOR >= (3, 12) else argument]
 
 
-def _local_name(code: CodeType, argument: int) -> str:
-    return code.co_varnames[argument] if argument < len(code.co_varnames) else _free_name(code, argument)
+def local_name(code: CodeType, argument: int) -> str:
+    """The local variable, or the cell, with that number."""
+    return code.co_varnames[argument] if argument < len(code.co_varnames) else free_name(code, argument)
 
 
-def _free_name(code: CodeType, argument: int) -> str:
+def free_name(code: CodeType, argument: int) -> str:
     """The name of a cell: numbered by themselves up to 3.10, behind the local variables since."""
     if _MINOR < (3, 11):
         return (code.co_cellvars + code.co_freevars)[argument]

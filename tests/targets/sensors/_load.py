@@ -12,7 +12,12 @@ from typing import Any
 
 def sensor(name: str) -> Any:
     """A sensor that has not started."""
-    folder = Path(__file__).parents[3] / "sensors"
+    return part("sensors").SENSORS[name]()
+
+
+def part(name: str) -> Any:
+    """A module of the probe."""
+    folder = Path(__file__).parents[3] / "probe"
     if "_private" not in sys.modules:
         path = folder / "__init__.py"
         spec = importlib.util.spec_from_file_location("_private", path, submodule_search_locations=[str(folder)])
@@ -21,7 +26,7 @@ def sensor(name: str) -> Any:
         module = importlib.util.module_from_spec(spec)
         sys.modules["_private"] = module
         spec.loader.exec_module(module)
-    return sys.modules["_private"].SENSORS[name]()
+    return importlib.import_module(f"_private.{name}")
 
 
 def say(**facts: object) -> None:
