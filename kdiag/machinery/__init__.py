@@ -7,5 +7,5 @@
 - Errors are exceptions; no crash of a callback or of a loop's function is lost, and none takes a neighbour with it.
 - Importing is cheap: this package imports none of its parts, and no part imports asyncio until an async form is used.
 
-The parts, each on the ones before it: `events`, `runtime`, `clock`, `context`, `wait`.
+The parts, each on the ones before it: `events`, `runtime`, `clock`, `context`, `wait`; `sync` needs none of them.
 """

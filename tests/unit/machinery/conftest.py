@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import pytest
 
 from kdiag.machinery import runtime
 from tests.unit.machinery.background import HANGING_S
+from tests.unit.machinery.interrupts import interrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +34,11 @@ def handlers_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
         own = list(getattr(module, name))
         monkeypatch.setattr(module, name, own)
         monkeypatch.setattr(runtime, name, own)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[Callable[[], None]]:
+    """What raises `Interrupted` in the main thread, wherever it waits."""
+    before = signal.signal(signal.SIGUSR2, interrupt)
+    yield lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+    signal.signal(signal.SIGUSR2, before)

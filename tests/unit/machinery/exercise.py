@@ -105,6 +105,34 @@ def exercise_crashes() -> None:
     assert ctx.done.wait(30.0)
 
 
+def exercise_sync() -> None:
+    """Locks, a counter that is waited for, a map."""
+    from borrowed import sync
+
+    mutex, group, once, hits = sync.RWMutex("stock"), sync.WaitGroup(), sync.Once(), sync.SyncMap()
+    changed, seen = sync.Cond(mutex.rlocker()), []
+
+    def work() -> None:
+        once.do(lambda: hits.store("hits", 0))
+        with mutex.locker("worker"):
+            hits.store("hits", hits.load("hits")[0] + 1)
+        changed.broadcast()
+
+    def watch() -> None:
+        with mutex.rlocker():
+            while hits.load("hits") != (4, True):
+                changed.wait()
+        seen.append(dict(hits.range()))
+
+    started = [group.go(watch)]
+    started += [group.go(work) for _ in range(4)]
+    group.wait()
+    for each in started:
+        each.join(30.0)
+    assert seen == [{"hits": 4}]
+    assert mutex.holders() == ()
+
+
 def exercise_asyncio() -> None:
     """The asynchronous forms."""
     import asyncio
@@ -149,7 +177,7 @@ def exercise_asyncio() -> None:
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
     import_all()
-    for part in (exercise_loops, exercise_fake_clock, exercise_crashes, exercise_asyncio):
+    for part in (exercise_loops, exercise_fake_clock, exercise_crashes, exercise_sync, exercise_asyncio):
         part()
     left = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
     for thread in left:
