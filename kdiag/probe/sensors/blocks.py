@@ -29,16 +29,20 @@ _blocks: dict[tuple[int, int], tuple[CodeType, tuple[int, ...]]] = {}
 
 def entered(frame: FrameType) -> Iterator[tuple[Used, int]]:
     """The objects that the frame is inside of the `with` blocks of, innermost first, each with the block's line."""
-    code = frame.f_code
-    known = _blocks.get((id(code), frame.f_lasti))
-    if known is None:
-        if len(_blocks) >= _KNOWN:
-            _blocks.clear()
-        known = _blocks[id(code), frame.f_lasti] = (code, tuple(_enclosing(code, frame.f_lasti)))
-    for offset in known[1]:
+    for offset in enclosing(frame.f_code, frame.f_lasti):
         found = used_at(frame, offset)
         if found is not None and not found.method:
             yield found, _line(frame, offset)
+
+
+def enclosing(code: CodeType, offset: int) -> tuple[int, ...]:
+    """The offsets of the instructions that entered the `with` blocks around an instruction, innermost first."""
+    known = _blocks.get((id(code), offset))
+    if known is None:
+        if len(_blocks) >= _KNOWN:
+            _blocks.clear()
+        known = _blocks[id(code), offset] = (code, tuple(_enclosing(code, offset)))
+    return known[1]
 
 
 def forget() -> None:

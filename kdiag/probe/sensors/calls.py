@@ -51,8 +51,8 @@ class Used(NamedTuple):
     method: str
 
 
-class _Chain(NamedTuple):
-    """How an object was reached: the kind and name of a variable, and the attributes from there on."""
+class Chain(NamedTuple):
+    """How an object was reached: kind ("global", "local") and name of a variable, and the attributes from there on."""
 
     kind: str
     name: str
@@ -61,7 +61,7 @@ class _Chain(NamedTuple):
 
 
 # By (code, offset); the code is held so that its id is not given away again.
-_chains: dict[tuple[int, int], tuple[CodeType, _Chain | None]] = {}
+_chains: dict[tuple[int, int], tuple[CodeType, Chain | None]] = {}
 
 
 def used(frame: FrameType) -> Used | None:
@@ -71,9 +71,12 @@ def used(frame: FrameType) -> Used | None:
 
 def used_at(frame: FrameType, offset: int) -> Used | None:
     """The same for another instruction of the frame's code, by what its variables hold now."""
-    chain = _chain(frame.f_code, offset)
-    if chain is None:
-        return None
+    chain = chain_at(frame.f_code, offset)
+    return reached(frame, chain) if chain is not None else None
+
+
+def reached(frame: FrameType, chain: Chain) -> Used | None:
+    """The object that a chain leads to from a frame's variables; None where there is none."""
     value = _variable(frame, chain)
     names = [chain.name]
     for attribute in chain.attributes:
@@ -125,7 +128,7 @@ def _module(frame: FrameType) -> str:
     return name if name != "__main__" else frame.f_code.co_filename.rpartition("/")[2].rpartition(".")[0]
 
 
-def _variable(frame: FrameType, chain: _Chain) -> Any:
+def _variable(frame: FrameType, chain: Chain) -> Any:
     if chain.kind == "global":
         is_class_body = frame.f_code.co_name != "<module>" and not frame.f_code.co_flags & _FUNCTION
         return MISSING if is_class_body else frame.f_globals.get(chain.name, MISSING)
@@ -144,7 +147,8 @@ def local(frame: FrameType, name: str) -> Any:
     return value
 
 
-def _chain(code: CodeType, offset: int) -> _Chain | None:
+def chain_at(code: CodeType, offset: int) -> Chain | None:
+    """How the object that an instruction calls a method of or enters is reached; None where that is no plain chain."""
     known = _chains.get((id(code), offset))
     if known is None:
         if len(_chains) >= _KNOWN:
@@ -158,7 +162,7 @@ def forget() -> None:
     _chains.clear()
 
 
-def _read(code: CodeType, offset: int) -> _Chain | None:
+def _read(code: CodeType, offset: int) -> Chain | None:
     if offset < 0 or len(code.co_code) > LONGEST_CODE:
         return None
     # In 3.11 a caller's offset is that of the call's last cache.
@@ -184,13 +188,13 @@ def _skip_arguments(steps: list[Step], count: int) -> bool:
     return count == 0 and bool(steps) and steps[-1][1] in _METHODS
 
 
-def _walk(code: CodeType, steps: list[Step], method: str) -> _Chain | None:
+def _walk(code: CodeType, steps: list[Step], method: str) -> Chain | None:
     attributes: list[str] = []
     while steps:
         _, name, argument = steps.pop()
         if name != "LOAD_ATTR":
             variable = loaded(code, name, argument)
-            return _Chain(*variable, tuple(reversed(attributes)), method) if variable else None
+            return Chain(*variable, tuple(reversed(attributes)), method) if variable else None
         attributes.append(attribute_name(code, argument, name))
     return None
 
