@@ -70,6 +70,12 @@ def test_a_generator_made_while_a_collection_starts_keeps_its_frame(python: Inte
     assert said["places"]
 
 
+@each_interpreter(one_per_minor=True)
+def test_collections_are_accounted_for_after_the_recursion_limit_was_reached(python: Interpreter) -> None:
+    said = play(python, "deep")
+    assert said["seen"] == said["collections"] >= 100
+
+
 WAITS: dict[str, tuple[str, str, bool]] = {
     # thread: kind, name, whether the holder is known
     "lock_with": ("lock", "waits.LOCK", True),

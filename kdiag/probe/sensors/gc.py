@@ -74,7 +74,7 @@ class CollectorSensor:
             self._drain()
             self._drained_at = time.perf_counter()
             rarely = sum(self._seen) - before > _MANY_PER_S * (self._drained_at - since)
-        if rarely is not self._rarely:
+        if rarely is not self._rarely or self._hooks.broken:
             self._rarely = rarely
             self._hooks.detail(rarely=rarely)
 

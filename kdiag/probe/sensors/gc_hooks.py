@@ -69,6 +69,7 @@ class Hooks:
 
     def __init__(self, events: deque[Any]) -> None:
         self._note = events.append
+        self._looks: tuple[Iterator[FrameType | None], ...] = ()
         self._frameless = not _FRAMELESS_RAISES and threading.active_count() > _DEAR_THREADS
         latest = _Latest()
         infos = iter(partial(getattr, latest, "stop"), None)
@@ -76,6 +77,11 @@ class Hooks:
         self._moment: Any = type("Moment", (), {"start": None, "stop": _next(ended)})
         self.callbacks: tuple[Callable[..., object], ...] = (partial(setattr, latest), partial(getattr, self._moment()))
         self.detail(rarely=False)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a look at the frames failed for good: at the recursion limit there is no room for any call."""
+        return any(getattr(each, "gi_frame", each) is None for each in self._looks)
 
     def detail(self, *, rarely: bool) -> None:
         """Note the details of each start, or of one in some: frames take longer than all the rest."""
@@ -101,7 +107,8 @@ class Hooks:
         moments = map(self._note, zip(_clock(), iter(gc.get_count, None), iter(get_ident, None)))
         if self._frameless:
             return moments
-        return zip(moments, map(self._note, map(_NEAR, _frames())), map(self._note, map(_FAR, _frames())))
+        near, far = self._looks = (_frames(), _frames())
+        return zip(moments, map(self._note, map(_NEAR, near)), map(self._note, map(_FAR, far)))
 
 
 def call_s() -> float:
