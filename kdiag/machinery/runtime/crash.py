@@ -29,6 +29,10 @@ MAX_VALUE_CHARS = 2048
 quiet_exceptions: list[type[BaseException]] = [SystemExit, KeyboardInterrupt, GeneratorExit]
 
 
+# Whether crashes go on after the handlers, where `handle_crash` was not told. Change it by `kdiag.really_crash`.
+really_crash = True
+
+
 def log_panic(exc: BaseException) -> None:
     """Log `exc` and its stack, attributed to the line that raised it, in at most 64 KiB."""
     log_at(_raised_at(exc), _describe(exc))
@@ -45,17 +49,18 @@ if TYPE_CHECKING:  # at run time `typing` would keep alive every copy of this mo
     def handle_crash(f: F) -> F: ...
     @overload
     def handle_crash(
-        f: None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool = True
+        f: None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool | None = None
     ) -> _CrashGuard: ...
 
 
 def handle_crash(
-    f: F | None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool = True
+    f: F | None = None, *, handlers: Iterable[PanicHandler] = (), really_crash: bool | None = None
 ) -> F | _CrashGuard:
     """Guard a block, as a context manager, or a function or coroutine function, as a decorator.
 
     On a crash the global `panic_handlers` are called in order, then `handlers`; then the exception goes on, or ends
-    here when `really_crash` is false (a guarded function then returns None). Quiet exceptions always go on.
+    here when `really_crash` is false (a guarded function then returns None). Quiet exceptions always go on. Where
+    nothing is said, this module's `really_crash` decides when it happens.
     """
     guard = _CrashGuard(tuple(handlers), really_crash)
     return guard if f is None else guard(f)
@@ -66,7 +71,7 @@ class _CrashGuard:
 
     __slots__ = ("_handlers", "_really_crash")
 
-    def __init__(self, handlers: tuple[PanicHandler, ...], really_crash: bool) -> None:
+    def __init__(self, handlers: tuple[PanicHandler, ...], really_crash: bool | None) -> None:
         self._handlers = handlers
         self._really_crash = really_crash
 
@@ -83,7 +88,7 @@ class _CrashGuard:
                 handler(exc)
             except Exception as failure:  # it must hide the crash neither from the next handler nor from the caller
                 note_broken_handler(handler, failure)
-        return not self._really_crash
+        return not (really_crash if self._really_crash is None else self._really_crash)
 
     def __call__(self, f: F) -> F:
         import inspect  # noqa: PLC0415 - only who decorates pays for it

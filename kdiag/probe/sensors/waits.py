@@ -14,7 +14,7 @@ from _thread import LockType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .calls import MISSING, Used, local, used
-from .places import instance_dict
+from .places import instance_dict, text
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -32,11 +32,12 @@ _WAITS = {
     },
     "queue": {"get": "queue", "put": "queue", "join": "queue"},
     "concurrent.futures._base": {"result": "future", "exception": "future"},
+    "kdiag.machinery.sync.rwmutex": dict.fromkeys(("lock", "rlock", "_take", "_wait", "__enter__"), "lock"),
 }  # fmt: skip
 _TYPES = (
     ("event", "threading", "Event"), ("condition", "threading", "Condition"), ("semaphore", "threading", "Semaphore"),
     ("barrier", "threading", "Barrier"), ("thread", "threading", "Thread"), ("queue", "queue", "Queue"),
-    ("future", "concurrent.futures._base", "Future"),
+    ("future", "concurrent.futures._base", "Future"), ("lock", "kdiag.machinery.sync.rwmutex", "RWMutex"),
 )  # fmt: skip
 _SIMPLE_QUEUE = "_queue"
 
@@ -68,12 +69,14 @@ def wait_of(stack: Stack, ident: int) -> Wait | None:
     outer, caller = stack[depth - 1], stack[depth] if depth < len(stack) else None
     entering = _entered_lock(inner)
     value = entering if entering is not None else local(outer, "self")
+    if not kind_of(value):
+        value = local(inner, "self")  # one side of an RWMutex stands for the whole
     kind = kind_of(value)
     if not kind:
         return None
     if entering is not None and not blocks(value, ident):
         return None
-    name = _name_in(caller, local(outer, "self") if entering is not None else value)
+    name = _own_name(value) or _name_in(caller, local(outer, "self") if entering is not None else value)
     return Wait(kind, value, name, owner_of(value), depth)
 
 
@@ -103,7 +106,7 @@ def owner_of(value: object) -> int:
         return _number(known.get("_owner"))
     if kind_of(value) == "thread":
         return _number(known.get("_ident"))
-    return 0
+    return _only_holder(known.get("_holders"))
 
 
 def blocks(value: object, ident: int) -> bool:
@@ -159,6 +162,19 @@ def _owner_in_words(words: str) -> int:
     """The owner in "<locked _thread.RLock object owner=1234 count=1 at 0x…>"."""
     owner = words.partition(" owner=")[2].partition(" ")[0]
     return int(owner) if owner.isdigit() else 0
+
+
+def _own_name(value: object) -> str:
+    """The name that an RWMutex was given; what else is waited for has none that says more than where it is kept."""
+    return text(instance_dict(value).get("name")) if type(value).__name__ == "RWMutex" else ""
+
+
+def _only_holder(holders: object) -> int:
+    """The one thread that holds an RWMutex of ours; 0 where several read."""
+    idents = (
+        {_number(each[0]) for each in tuple(holders) if isinstance(each, tuple)} if type(holders) is list else set()
+    )
+    return idents.pop() if len(idents) == 1 else 0
 
 
 def _number(value: object) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from kdiag.machinery import runtime
 from kdiag.machinery.runtime import RecoveredPanic, handle_crash, recover_from_panic
+from kdiag.machinery.runtime import crash as crashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,19 @@ def test_handlers_are_called_and_the_crash_goes_on(guarded: Callable[..., object
     with pytest.raises(ValueError, match="boom") as caught:
         guarded(True, crash)
     assert seen == [caught.value]
+
+
+def test_where_nothing_is_said_the_setting_decides_when_it_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    @handle_crash
+    def guarded() -> None:
+        crash()
+
+    with pytest.raises(ValueError, match="boom"):
+        guarded()
+    monkeypatch.setattr(crashing, "really_crash", False)
+    guarded()
+    with pytest.raises(ValueError, match="boom"), handle_crash(really_crash=True):
+        crash()
 
 
 @every_use
