@@ -15,10 +15,13 @@ from __future__ import annotations
 import opcode
 import sys
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .frames import locals_of
 from .places import instance_dict, namespaces, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LONGEST_CODE = 1 << 16
 _KNOWN = 256
@@ -137,14 +140,19 @@ def _variable(frame: FrameType, chain: Chain) -> Any:
 
 def local(frame: FrameType, name: str) -> Any:
     """A local or free variable of a function's frame; `MISSING` where it cannot be read without harm."""
+    return read_locals(frame, (name,))[0]
+
+
+def read_locals(frame: FrameType, names: Sequence[str]) -> list[Any]:
+    """Several of them at once."""
     code = frame.f_code
     if not code.co_flags & _FUNCTION or (_COPIES and not _OWN_COPIES.isdisjoint(code.co_names)):
-        return MISSING
+        return [MISSING] * len(names)
     variables = locals_of(frame)
-    value = variables.get(name, MISSING)
+    values = [variables.get(name, MISSING) for name in names]
     if _COPIES and sys.getrefcount(variables) <= 3:  # the frame's, ours, the argument's
         variables.clear()
-    return value
+    return values
 
 
 def chain_at(code: CodeType, offset: int) -> Chain | None:
