@@ -65,18 +65,31 @@ class Recorder:
         limitations: tuple[Limitation, ...],
         *,
         ended: bool,
+        sources: Mapping[str, str],
     ) -> Window:
         """All samples up to now; `ended` says that the target ended."""
         with self._lock:
             return Window(
                 self.target, self.started_at, ended_at, tuple(self._stacks), tuple(self._process),
                 tuple(self._collector), tuple(self._profile), tuple(self._probe), lines, limitations, ended,
+                sources,
             )  # fmt: skip
 
     def counts(self) -> tuple[int, int, int]:
         """Stack, process and probe samples so far."""
         with self._lock:
             return len(self._stacks), len(self._process), len(self._probe)
+
+    def crash_files(self) -> list[str]:
+        """The files that matter to crashes on None: of their frames, and of the classes of what was None."""
+        with self._lock:
+            groups = [group for sample in self._probe for group in sample.crashes.groups if group.kind == "nil"]
+        found: dict[str, None] = {}
+        for group in groups:
+            found.update((frame.file, None) for frame in group.frames)
+            if group.used and group.used.owner:
+                found[group.used.owner.file] = None
+        return list(found)
 
     def places(self) -> list[tuple[str, int]]:
         """(file, line) of all frames seen, most often seen first."""

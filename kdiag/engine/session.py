@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kdiag.machinery.context import Context
 
 _MOST_PLACES = 600  # source places looked up for one window
+_MOST_FILES = 60  # source files kept whole in one window
 _ENDED = Limitation(
     "target-ended", "The process ended while it was observed; the report says what was seen until then.",
     "Its exit code and last words are with its parent: journalctl, kubectl logs --previous, or the supervisor's log.",
@@ -122,7 +123,10 @@ class Session:
 
     def outcomes(self) -> tuple[Window, tuple[Outcome, ...]]:
         """The window up to now and what the detectors make of it."""
-        window = self._recorder.window(self.clock.now(), self._lines(), self._limitations(), ended=self.ended)
+        sources = self._reader.texts(self._recorder.crash_files()[:_MOST_FILES])
+        window = self._recorder.window(
+            self.clock.now(), self._lines(), self._limitations(), ended=self.ended, sources=sources
+        )
         return window, detect_all(window)
 
     def settled(self) -> bool:

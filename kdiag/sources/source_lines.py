@@ -185,13 +185,20 @@ class SourceReader:
         """Facts about (file, line) places; those that cannot be read are left out."""
         known = {}
         for file, line in places:
-            if file not in self._files:
-                self._files[file] = self._read(file)
-            source = self._files[file]
+            source = self._file(file)
             facts = source.facts(line) if source is not None else None
             if facts is not None:
                 known[file, line] = facts
         return known
+
+    def texts(self, files: Iterable[str]) -> dict[str, str]:
+        """The text of files; those that cannot be read are left out."""
+        return {file: source.text for file in files if (source := self._file(file)) is not None}
+
+    def _file(self, file: str) -> SourceFile | None:
+        if file not in self._files:
+            self._files[file] = self._read(file)
+        return self._files[file]
 
     def _read(self, file: str) -> SourceFile | None:
         if not file.startswith("/"):

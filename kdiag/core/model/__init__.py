@@ -6,6 +6,16 @@ taken, so a window can cross threads without a copy.
 Times named `at` are seconds of the session's monotonic clock; durations end in `_s` (seconds) or `_ms`.
 """
 
+from kdiag.core.model.crashes import (
+    ClassPlace,
+    CrashAccount,
+    CrashFrame,
+    CrashGroup,
+    CrashKind,
+    NilUse,
+    NilUsed,
+    Span,
+)
 from kdiag.core.model.findings import (
     Cost,
     Evidence,
@@ -58,15 +68,22 @@ __all__ = [
     "Access",
     "Allocator",
     "Child",
+    "ClassPlace",
     "CollectorAccount",
     "CollectorSample",
     "Cost",
+    "CrashAccount",
+    "CrashFrame",
+    "CrashGroup",
+    "CrashKind",
     "Evidence",
     "Finding",
     "Frame",
     "Limitation",
     "LineFacts",
     "LoopDelay",
+    "NilUse",
+    "NilUsed",
     "NotEnoughEvidence",
     "Observation",
     "Outcome",
@@ -82,6 +99,7 @@ __all__ = [
     "Report",
     "Samples",
     "Severity",
+    "Span",
     "StackGroup",
     "StackSample",
     "Target",

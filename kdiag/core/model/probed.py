@@ -5,9 +5,10 @@ Separate from the other samples because it is exact where they estimate, and abs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from kdiag.core.model.crashes import CrashAccount
 from kdiag.core.model.samples import Frame
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class ProbeSample:
     delays: tuple[LoopDelay, ...]
     blocks: int
     tasks: int | None = None
+    crashes: CrashAccount = field(default_factory=CrashAccount)
 
     def frames(self) -> Iterator[Frame]:
         """All frames in it."""
@@ -138,3 +140,6 @@ class ProbeSample:
             yield from loop.frames
         for delay in self.delays:
             yield from delay.frames
+        for crash in self.crashes.groups:
+            for frame in crash.frames:
+                yield frame.frame

@@ -28,6 +28,7 @@ class Window:
     Attributes:
         probe: what the sensors inside the target saw; empty where no probe was there.
         lines: what the source says about (file, line) of the frames that matter; missing where it was not readable.
+        sources: text of the files that crashes on None were raised in, by name; missing where it was not readable.
         ended: the target ended while it was observed.
     """
 
@@ -42,6 +43,7 @@ class Window:
     lines: Mapping[tuple[str, int], LineFacts] = field(default_factory=lambda: MappingProxyType({}))
     limitations: tuple[Limitation, ...] = ()
     ended: bool = False
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def duration_s(self) -> float:
