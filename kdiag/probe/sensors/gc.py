@@ -74,7 +74,7 @@ class CollectorSensor:
             self._drain()
             self._drained_at = time.perf_counter()
             rarely = sum(self._seen) - before > _MANY_PER_S * (self._drained_at - since)
-        if rarely is not self._rarely or self._hooks.broken:
+        if rarely is not self._rarely:
             self._rarely = rarely
             self._hooks.detail(rarely=rarely)
 
@@ -174,7 +174,7 @@ class CollectorSensor:
             if frames:
                 self._count_place((collection.ident, frames), spent, asked)
             else:
-                self._hooks.without_frames()
+                self._hooks.without_frames(collection.started_ns)
         if spent >= _LONG_NS:
             self._sequence += 1
             self._pauses.append({

@@ -70,6 +70,7 @@ class Hooks:
     def __init__(self, events: deque[Any]) -> None:
         self._note = events.append
         self._looks: tuple[Iterator[FrameType | None], ...] = ()
+        self._looks_since_ns = 0
         self._frameless = not _FRAMELESS_RAISES and threading.active_count() > _DEAR_THREADS
         latest = _Latest()
         infos = iter(partial(getattr, latest, "stop"), None)
@@ -78,20 +79,21 @@ class Hooks:
         self.callbacks: tuple[Callable[..., object], ...] = (partial(setattr, latest), partial(getattr, self._moment()))
         self.detail(rarely=False)
 
-    @property
-    def broken(self) -> bool:
-        """Whether a look at the frames failed for good: at the recursion limit there is no room for any call."""
-        return any(getattr(each, "gi_frame", each) is None for each in self._looks)
-
     def detail(self, *, rarely: bool) -> None:
         """Note the details of each start, or of one in some: frames take longer than all the rest."""
         full = self._detailed()
         plain = map(self._note, _clock())
         self._moment.start = _next(map(next, cycle((full, *[plain] * (_ONE_IN - 1)))) if rarely else full)
 
-    def without_frames(self) -> None:
-        """Ask for frames no more: a collection started where there were none, and another one would be printed, too."""
-        self._frameless = _FRAMELESS_RAISES
+    def without_frames(self, started_ns: int) -> None:
+        """Ask for frames no more: a collection started where there were none, and another one would be printed, too.
+
+        Unless it was for want of room: at the recursion limit nothing can be called, and a generator ends of that.
+        """
+        if started_ns < self._looks_since_ns:
+            return
+        if not any(getattr(each, "gi_frame", each) is None for each in self._looks):
+            self._frameless = _FRAMELESS_RAISES
         self.detail(rarely=False)
 
     def insert(self) -> None:
@@ -108,6 +110,7 @@ class Hooks:
         if self._frameless:
             return moments
         near, far = self._looks = (_frames(), _frames())
+        self._looks_since_ns = time.perf_counter_ns()
         return zip(moments, map(self._note, map(_NEAR, near)), map(self._note, map(_FAR, far)))
 
 
