@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .loading import Loaded
+    from .postmortem import FatalSignals
 
 LEASE_S = 10.0
 PAUSE_WITHIN_S = 0.2  # how long a fork waits for each of our threads to end
@@ -60,6 +61,7 @@ class Probe:
         self.crashes = Crashes()
         self.cost = Cost()
         self.sensing = Sensing(self.cost, self.crashes)
+        self.signals: FatalSignals | None = None  # of one that was there from the start, its keeper's are armed
         self.server = Server(
             listener, lambda host, request: answer(self, host, request), self.crashes, options["lease_s"]
         )
@@ -126,6 +128,8 @@ class Probe:
         """
         self._forget()
         self.sensing.abandon()
+        if self.signals is not None:
+            self.signals.abandon()
         self.server.close()  # the child's copies; the parent's door stays
         if not (self.follow_children and self.loaded and follow(self.options, self.loaded)) and self.loaded:
             self.loaded.unload()
@@ -137,11 +141,15 @@ class Probe:
             return self._ended
 
     def _live(self) -> None:
+        with self.crashes:
+            self._arm()
         self.serve()
         if not self.leaving:
             return
         with self.crashes:
             self.sensing.stop()
+        with self.crashes:
+            self._disarm()
         with self.crashes:
             close_door(self.folder)
         if self.loaded:
@@ -163,9 +171,31 @@ class Probe:
         ourselves.close()
         return not failed
 
+    def _arm(self) -> None:
+        """Have fatal signals leave a word from now on, or go on with that after a fork."""
+        from .postmortem import FatalSignals  # noqa: PLC0415 - not in the way of the first answers
+
+        self.signals = self.signals or FatalSignals()
+        self.signals.arm()
+
+    def _disarm(self) -> None:
+        signals, self.signals = self.signals, None
+        if signals is not None:
+            signals.disarm()
+
+    def _leave_word(self) -> None:
+        """Have a crash that ends the process leave its record; the keeper of a preloaded door does so itself."""
+        if self.loaded is not None:
+            from .postmortem import leave_record  # noqa: PLC0415
+
+            leave_record()
+            self._disarm()
+
     def _at_exit(self) -> None:
         if os.getpid() == self.pid:
             self.sensing.abandon()  # the interpreter takes itself apart now: nothing of ours may look at it
+            with self.crashes:
+                self._leave_word()
             close_door(self.folder)
 
 

@@ -8,6 +8,8 @@ start, so it costs next to nothing and is never in the way.
 - Before a fork the thread ends, after it starts anew on both sides: the service forks with no thread but its own, and
   the child opens a door of its own.
 - A door that was taken away (descriptors closed, folder removed, user changed) is opened anew within `_CHECK_S`.
+- With the door comes the file that fatal signals leave their stacks in, and at the end the record of an exception that
+  nobody caught (see `postmortem`).
 - Nothing is printed or raised into the service, whatever goes wrong.
 
 Functions of `_thread` and `time` are taken by name when this is imported: gevent and its kin put others in their place.
@@ -75,6 +77,7 @@ class _Keeper:
         self.occupied = False  # a host is inside: the thread is not to be ended
         self._door: _Door | None = None  # the thread's; others change it only while no thread runs
         self._host: Any = None  # one that came just as the thread was to end
+        self._signals: Any = None  # what they leave when they are fatal; None before there is a door
         self._ending = False
         self._retired = False
         self._native_id = 0
@@ -110,6 +113,7 @@ class _Keeper:
 
     def close(self) -> None:
         """Take the door away; only while no thread runs."""
+        self._disarm()
         if self._door is not None:
             from .boot import close_door  # noqa: PLC0415
 
@@ -119,6 +123,7 @@ class _Keeper:
     def retire(self) -> None:
         """Let nobody in any more; the thread ends with the host that is inside."""
         self._ending = self._retired = True
+        self._disarm()
         if self._door is not None:
             from .boot import close_door  # noqa: PLC0415
 
@@ -126,6 +131,8 @@ class _Keeper:
 
     def forget(self) -> None:
         """Let go of the sockets and leave the door where it is: in a forked child it is the parent's."""
+        if self._signals is not None:
+            self._signals.abandon()
         if self._door is not None:
             self._door.let_go()
         if self._host is not None:
@@ -196,11 +203,26 @@ class _Keeper:
         from .door import open_own_door, remove_dead_doors  # noqa: PLC0415
 
         self.close()
+        self._arm()
         found = open_own_door()
         if found is not None:
             self._door = _Door(*found)
             self._door.listener.settimeout(_CHECK_S)
             remove_dead_doors(os.path.dirname(self._door.folder))
+
+    def _arm(self) -> None:
+        try:
+            from .postmortem import FatalSignals  # noqa: PLC0415
+
+            self._signals = FatalSignals()
+            self._signals.arm()
+        except Exception:  # noqa: S110 - no folder, no descriptor: then they leave nothing
+            pass
+
+    def _disarm(self) -> None:
+        signals, self._signals = self._signals, None
+        if signals is not None:
+            signals.disarm()
 
 
 def _name_thread(native_id: int, name: bytes) -> None:
@@ -236,7 +258,7 @@ def install() -> None:
             return
         _keeper = _Keeper()
         _keeper.start()
-        atexit.register(uninstall)
+        atexit.register(_at_exit)
         if not _registered:
             _registered = True
             os.register_at_fork(
@@ -251,11 +273,22 @@ def uninstall() -> None:
         keeper, _keeper = _keeper, None
         if keeper is None:
             return
-        atexit.unregister(uninstall)
+        atexit.unregister(_at_exit)
         if keeper.end():
             keeper.close()
         else:
             keeper.retire()
+
+
+def _at_exit() -> None:
+    try:
+        if getattr(sys, "last_value", None) is not None:  # most programs end without one
+            from .postmortem import leave_record  # noqa: PLC0415
+
+            leave_record()
+    except Exception:  # noqa: S110 - a service never hears of our troubles
+        pass
+    uninstall()
 
 
 def _before_fork() -> None:

@@ -1,0 +1,159 @@
+"""What stays of a crash that ends the process: a record on disk, for `kdiag crashes` when the process is gone.
+
+Separate from the hooks, which tell a host that listens: here nobody does, and nothing may be hooked for a service's
+whole life, for there is code that behaves differently where `sys.excepthook` is not Python's own. So nothing is:
+
+- An uncaught exception is looked up at the end, where Python itself has left it (`sys.last_value`).
+- Fatal signals are `faulthandler`'s, which writes into a file of ours, but only where nobody in the process catches
+  such signals: a service's own faulthandler and the handlers of other runtimes stay what they are. A service that
+  enables its own later takes it over, with a file of its own.
+- A record holds types, places and names of variables; a message only where it is Python's own, about a None or a
+  container that changed. What faulthandler writes are places.
+
+`state` says where that is kept, and how much of it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .state import FatalFile, append, open_fatal_file, state_folder, sweep, who
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+SCHEMA = "kdiag.crash/v1"
+_SIGNALS = (4, 6, 7, 8, 11)  # faulthandler's: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV
+# Walking the stack of C may allocate: a crash within malloc would hang the process that without us had ended.
+_ENABLED: dict[str, Any] = {"all_threads": True, **({"c_stack": False} if sys.version_info >= (3, 14) else {})}
+_STARTERS = frozenset({"__main__", "runpy"})  # the modules that a program begins in
+
+
+class FatalSignals:
+    """Has fatal signals leave the stacks of all threads in a file, as long as it is armed."""
+
+    def __init__(self) -> None:
+        self._file: FatalFile | None = None
+        self._faulthandler: ModuleType | None = None
+        self._handle: Any = None  # a weak reference: it is alive while faulthandler has our file
+
+    def arm(self) -> None:
+        """Begin; where that was done, see that it still works. Nothing happens where somebody else cares for them.
+
+        Raises:
+            OSError: no file can be had.
+        """
+        if self._file is not None and self._file.intact:
+            return
+        self.disarm()
+        if not signals_are_free():
+            return
+        import faulthandler  # noqa: PLC0415 - not before the service has started
+        from _weakref import ref  # noqa: PLC0415
+
+        sweep(state_folder())
+        self._file = open_fatal_file()
+        self._faulthandler = faulthandler
+        handle = _Handle(self._file.descriptor)
+        faulthandler.enable(handle, **_ENABLED)
+        self._handle = ref(handle)
+
+    def disarm(self) -> None:
+        """End: the signals do what they did before, and the file is gone."""
+        file = self._disable()
+        if file is not None:
+            file.remove()
+            sweep(file.folder)
+
+    def abandon(self) -> None:
+        """End in a forked child: the file is the parent's."""
+        file = self._disable()
+        if file is not None:
+            file.close()
+
+    def _disable(self) -> FatalFile | None:
+        file, self._file = self._file, None
+        if self._handle is not None and self._handle() is not None and self._faulthandler is not None:
+            self._faulthandler.disable()
+        self._handle = None
+        return file
+
+
+class _Handle:
+    """What faulthandler takes for a file; it alone holds it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+def signals_are_free() -> bool:
+    """Whether nobody in this process catches or ignores the signals that faulthandler would take."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:  # a root folder without /proc: it cannot be known
+        return False
+    taken = [int(line.split()[1], 16) for line in lines if line.startswith((b"SigIgn:", b"SigCgt:"))]
+    return len(taken) == 2 and not any(mask >> (number - 1) & 1 for mask in taken for number in _SIGNALS)
+
+
+def leave_record() -> None:
+    """If the process ends by an exception, write that down; to be called when it ends.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    crash = uncaught()
+    if crash is not None:
+        append(state_folder(), record_of(crash))
+
+
+def uncaught() -> BaseException | None:
+    """The exception that ends this process, None where it ends otherwise.
+
+    Python keeps the last one that it has printed. One that was raised within a callback of C may be printed, too, but
+    then the program went on: its stack does not begin where a program does.
+    """
+    exc = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if not isinstance(exc, Exception) or exc.__traceback__ is None:
+        return None
+    outermost = exc.__traceback__.tb_frame
+    return exc if outermost.f_back is None and outermost.f_globals.get("__name__") in _STARTERS else None
+
+
+def record_of(exc: BaseException) -> dict[str, Any]:
+    """The record of an exception that ends the process; `crash` is as the sensor of crashes tells it."""
+    import time  # noqa: PLC0415
+
+    from .hooks import facts, kinds, operand  # noqa: PLC0415 - nothing of it is needed before
+
+    root = kinds.roots(exc)[0]
+    kind = kinds.kind_of(root)
+    message = "" if kind == kinds.OTHER else kinds.message_of(root)
+    spots = [spot for spot in facts.stack_of(root) if spot.frame.f_globals.get("__name__") != "runpy"]
+    pid, parent, python, program = who()
+    return {
+        "schema": SCHEMA,
+        "at": time.time(),
+        "pid": pid,
+        "parent": parent,
+        "python": python,
+        "program": program,
+        "uncaught": kinds.type_of(exc),
+        "crash": {
+            "type": kinds.type_of(root),
+            "message": message,
+            "kind": kind,
+            "frames": facts.describe(spots),
+            "used": operand.used_at(spots[0], message) if kind == kinds.NIL and spots else None,
+        },
+    }

@@ -1,0 +1,199 @@
+"""Where records of crashes are kept, and how much of them: a folder of one user, small whatever happens.
+
+Separate from `postmortem`, which says what is written: here are only files.
+
+- `$XDG_STATE_HOME/kdiag` where that is set, else a folder in one of the shared ones, mode 0700 and checked to be ours.
+- The records are lines; what is too much goes, by halves. Of files for fatal signals the newest stay.
+- A process holds a lock on its file for fatal signals. One that is not locked and holds no more than its first line is
+  of a process that was killed; whoever comes or goes next removes it, and the folder once it is empty.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+RECORDS = "crashes.jsonl"
+OLDER = ".1"
+FATAL = "fatal-"
+MOST_BYTES = 256 * 1024  # of the records; as many again that are older
+MOST_FATAL = 32
+LONGEST_TEXT = 200
+SHARED = ("/var/tmp", "/tmp", "/dev/shm")  # noqa: S108 - for a folder of mode 0700
+_HIGHEST = 1023  # a service that closes all descriptors and opens others gets low numbers
+_PLACES = 8
+_LOCK_TRIES = 20
+_LOCK_PAUSE_S = 0.01
+
+
+class FatalFile:
+    """A file that faulthandler can write to; its first line says whose it is."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.path = f"{folder}/{FATAL}{os.getpid()}-{os.urandom(4).hex()}.txt"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self.descriptor = _moved_up(os.open(self.path, flags, 0o600))
+        self._identity = _identity(self.descriptor)
+        self._uid = os.geteuid()
+        try:
+            os.lockf(self.descriptor, os.F_TLOCK, 0)  # the process's own: no child inherits it
+            os.write(self.descriptor, " ".join(map(str, who())).encode(errors="replace") + b"\n")
+        except OSError:
+            self.remove()
+            raise
+
+    @property
+    def intact(self) -> bool:
+        """Whether the number still stands for it, and the process is still the same user's."""
+        return _identity(self.descriptor) == self._identity and self._uid == os.geteuid()
+
+    def remove(self) -> None:
+        """Remove it, and let go of it."""
+        try:
+            os.unlink(self.path)
+        except OSError:  # the process has become another user's, or somebody has tidied up
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it, unless the number is somebody else's by now."""
+        if _identity(self.descriptor) == self._identity:
+            os.close(self.descriptor)
+
+
+def open_fatal_file() -> FatalFile:
+    """Make one; a folder that another process removes meanwhile is made anew.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    try:
+        return FatalFile(state_folder())
+    except FileNotFoundError:
+        return FatalFile(state_folder())
+
+
+def who() -> tuple[int, int, str, str]:
+    """Pid, parent, version and program of this process. Of the command only the program: arguments hold secrets."""
+    program = str((getattr(sys, "argv", None) or [""])[0])[:LONGEST_TEXT].replace("\n", " ")
+    return os.getpid(), os.getppid(), ".".join(map(str, sys.version_info[:3])), program
+
+
+def state_folder() -> str:
+    """Return the folder for this user's records, and make it if need be.
+
+    Raises:
+        OSError: there can be none.
+    """
+    chosen = os.environ.get("XDG_STATE_HOME", "")
+    folders = [f"{chosen}/kdiag"] if chosen.startswith("/") else []
+    for folder in (*folders, *(f"{parent}/.kdiag-{os.geteuid()}-crashes" for parent in SHARED)):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            pass
+        except OSError:
+            continue
+        found = os.lstat(folder)
+        if found.st_uid == os.geteuid() and found.st_mode & 0o170077 == 0o040000:
+            return folder
+    raise FileNotFoundError("no folder for records of crashes can be had")
+
+
+def append(folder: str, record: dict[str, object]) -> None:
+    """Add a record; if it does not fit, what was there becomes what is older.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import json  # noqa: PLC0415 - a service that never crashes need not load it
+
+    line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    path = f"{folder}/{RECORDS}"
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(descriptor)
+            if _identity(descriptor) != _identity_of(path):
+                continue  # another process has just begun a new one
+            size = os.fstat(descriptor).st_size
+            if size == 0 or size + len(line) <= MOST_BYTES:
+                os.write(descriptor, line)
+                return
+            os.rename(path, path + OLDER)
+        finally:
+            os.close(descriptor)
+
+
+def sweep(folder: str) -> None:
+    """Remove what killed processes left without a crash, the oldest of what is too much, and an empty folder."""
+    try:
+        paths = [f"{folder}/{name}" for name in os.listdir(folder) if name.startswith(FATAL)]
+        crashed = [path for path in paths if _holds_a_crash(path)]
+        for path in sorted(crashed, key=lambda path: os.lstat(path).st_mtime)[:-MOST_FATAL]:
+            os.unlink(path)
+        os.rmdir(folder)
+    except OSError:  # it is not empty, as a rule; or somebody else does the same
+        pass
+
+
+def _holds_a_crash(path: str) -> bool:
+    """Whether a file for fatal signals is one of a crash; one of a process that has ended otherwise is removed.
+
+    Not to be asked about the calling process's own: its lock would be gone.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:  # gone meanwhile
+        return False
+    try:
+        os.lockf(descriptor, os.F_TLOCK, 0)
+        if os.read(descriptor, 4096).count(b"\n") > 1:
+            return True
+        os.unlink(path)
+    except OSError:  # its process lives
+        pass
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file, or do without where that lasts too long: whoever holds it may have been stopped."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            os.lockf(descriptor, os.F_TLOCK, 0)
+        except OSError:
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return
+
+
+def _moved_up(descriptor: int) -> int:
+    """The same file under a high number, where one is free."""
+    highest = min(os.sysconf("SC_OPEN_MAX") - 1, _HIGHEST)
+    for number in range(highest, highest - _PLACES, -1):
+        if _identity(number) is None:
+            os.dup2(descriptor, number, inheritable=False)
+            os.close(descriptor)
+            return number
+    return descriptor
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """What a descriptor stands for; None for nothing."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
