@@ -1,4 +1,4 @@
-"""`kdiag.install()`: what a service author has in hand."""
+"""What a service author has in hand: `kdiag.install()`, and the names of the public interface."""
 
 from __future__ import annotations
 
@@ -36,6 +36,51 @@ def test_install_brings_nothing_of_the_diagnosis_in() -> None:
 
 def test_what_there_is_not_is_an_attribute_error() -> None:
     assert _python("import kdiag\ntry: kdiag.instal\nexcept AttributeError as error: print(error)").endswith("'instal'")
+
+
+def test_every_public_name_is_there_and_is_where_it_is_made() -> None:
+    program = (
+        "import kdiag\n"
+        "assert set(kdiag.__all__) <= set(dir(kdiag))\n"
+        "print(*(name for name in kdiag.__all__ if getattr(kdiag, name, None) is None))\n"
+        "from kdiag.machinery import runtime, sync\n"
+        "assert kdiag.panic_handlers is runtime.panic_handlers\n"
+        "assert kdiag.RWMutex is sync.RWMutex and kdiag.handle_crash is runtime.handle_crash"
+    )
+    assert not _python(program)
+
+
+def test_what_is_asked_for_brings_in_no_more_than_it_needs() -> None:
+    program = (
+        "import sys, kdiag\n"
+        "kdiag.handle_crash, kdiag.RWMutex\n"
+        "print(sorted(name for name in sys.modules if name.count('.') == 1 and name.startswith('kdiag.')))"
+    )
+    assert _python(program) == "['kdiag.machinery']"
+
+
+CRASHES = """
+import kdiag, logging, threading
+kdiag.panic_handlers[:] = [lambda crash: print("heard of", type(crash).__name__)]
+@kdiag.handle_crash
+def work(): None.name
+def crash():
+    try: work()
+    except AttributeError: print("goes on")
+    else: print("ends here")
+crash()
+kdiag.really_crash = False
+assert kdiag.really_crash is False
+crash()
+with kdiag.recover_from_panic() as recovered: None.name
+print(type(recovered.error.__cause__).__name__)
+kdiag.handle_error(None)
+"""
+
+
+def test_crashes_are_heard_of_and_go_on_unless_they_are_told_not_to() -> None:
+    heard = "heard of AttributeError"
+    assert _python(CRASHES).splitlines() == [heard, "goes on", heard, "ends here", "AttributeError"]
 
 
 INSTALLS = """
