@@ -73,4 +73,16 @@ def _memory() -> Sensor:
     return MemorySensor()
 
 
-SENSORS: Mapping[str, Callable[[], Sensor]] = {"gc": _gc, "threads": _threads, "loops": _loops, "memory": _memory}
+def _crashes() -> Sensor:
+    from .crashes import CrashesSensor  # noqa: PLC0415
+
+    return CrashesSensor()
+
+
+SENSORS: Mapping[str, Callable[[], Sensor]] = {
+    "gc": _gc,
+    "threads": _threads,
+    "loops": _loops,
+    "memory": _memory,
+    "crashes": _crashes,
+}
