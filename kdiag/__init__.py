@@ -11,84 +11,53 @@ For service authors, each imported when it is first asked for (`import kdiag` by
 
 import sys as _sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import ModuleType as _Module
-
-    from kdiag.machinery.runtime import handle_crash, handle_error, panic_handlers, recover_from_panic
-    from kdiag.machinery.sync import RWMutex, SyncMap
-    from kdiag.probe.guards import GuardedMap, GuardedOrderedDict, GuardedSet, guard, guarded
-    from kdiag.service import install, uninstall
-
-    really_crash: bool
-else:
-    _Module = type(_sys)
-
 __version__ = "0.1.0"
-__all__ = [
-    "GuardedMap",
-    "GuardedOrderedDict",
-    "GuardedSet",
-    "RWMutex",
-    "SyncMap",
-    "__version__",
-    "guard",
-    "guarded",
-    "handle_crash",
-    "handle_error",
-    "install",
-    "panic_handlers",
-    "really_crash",
-    "recover_from_panic",
-    "uninstall",
-]
-
-_RUNTIME, _SYNC, _GUARDS, _SERVICE = "machinery.runtime", "machinery.sync", "probe.guards", "service"
 _HOMES = {
-    "GuardedMap": _GUARDS,
-    "GuardedOrderedDict": _GUARDS,
-    "GuardedSet": _GUARDS,
-    "RWMutex": _SYNC,
-    "SyncMap": _SYNC,
-    "guard": _GUARDS,
-    "guarded": _GUARDS,
-    "handle_crash": _RUNTIME,
-    "handle_error": _RUNTIME,
-    "install": _SERVICE,
-    "panic_handlers": _RUNTIME,
-    "recover_from_panic": _RUNTIME,
-    "uninstall": _SERVICE,
+    "GuardedMap": "probe.guards",
+    "GuardedOrderedDict": "probe.guards",
+    "GuardedSet": "probe.guards",
+    "RWMutex": "machinery.sync",
+    "SyncMap": "machinery.sync",
+    "guard": "probe.guards",
+    "guarded": "probe.guards",
+    "handle_crash": "machinery.runtime",
+    "handle_error": "machinery.runtime",
+    "install": "service",
+    "panic_handlers": "machinery.runtime",
+    "recover_from_panic": "machinery.runtime",
+    "uninstall": "service",
 }
+__all__ = ["__version__", "really_crash", *_HOMES]  # noqa: PLE0604 - all of them are texts
+
+
+def _part(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 - `import kdiag` imports nothing
+
+    return import_module(f"{__name__}.{name}")
 
 
 def __getattr__(name: str) -> object:
     """Fetch a part of the public interface when it is asked for."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - `import kdiag` imports nothing
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(_part(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Kdiag(_Module):
+class _Kdiag(type(_sys)):
     """This module, with what can be set: it is set where it is read."""
 
     @property
     def really_crash(self) -> bool:
         """Whether crashes go on after the handlers, where `handle_crash` was not told; True at first."""
-        from kdiag.machinery.runtime import crash  # noqa: PLC0415
-
-        return crash.really_crash
+        return _part("machinery.runtime.crash").really_crash
 
     @really_crash.setter
     def really_crash(self, value: bool) -> None:
-        from kdiag.machinery.runtime import crash  # noqa: PLC0415
-
-        crash.really_crash = value
+        _part("machinery.runtime.crash").really_crash = value
 
 
 _sys.modules[__name__].__class__ = _Kdiag

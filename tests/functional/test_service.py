@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 
+import kdiag
+from kdiag import service
 from tests.support.preloaded import door_of, until, visit
 from tests.support.processes import running
 
@@ -48,6 +51,14 @@ def test_every_public_name_is_there_and_is_where_it_is_made() -> None:
         "assert kdiag.RWMutex is sync.RWMutex and kdiag.handle_crash is runtime.handle_crash"
     )
     assert not _python(program)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    stub = ast.parse((Path(service.__file__).parent / "__init__.pyi").read_text())
+    (told,) = (ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
+    imported = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    declared = {ast.unparse(node.target) for node in stub.body if isinstance(node, ast.AnnAssign)}
+    assert imported | declared == set(told) == set(kdiag.__all__)
 
 
 def test_what_is_asked_for_brings_in_no_more_than_it_needs() -> None:
