@@ -28,6 +28,7 @@ COMMANDS = {
     "profile": Entry("Record where a process spends its time.", "profile"),
     "run": Entry("Start a Python service so that kdiag can look inside it later.", "run"),
     "detach": Entry("Take kdiag's probe out of a process at once.", "detach"),
+    "crashes": Entry("Say what ended processes that are gone, where they left a record.", "crashes"),
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),
     "doctor": Entry("Say what this machine lets kdiag see, and how to get more.", "doctor"),
     "demo": Entry("Start a small sick service and watch kdiag diagnose it.", "demo"),

@@ -16,7 +16,9 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Frame(msgspec.Struct, frozen=True):
+class ToldFrame(msgspec.Struct, frozen=True):
+    """One frame, in the sensor's answers and in the records of crashes alike."""
+
     file: str
     line: _Count
     function: str
@@ -25,7 +27,9 @@ class _Frame(msgspec.Struct, frozen=True):
     none: tuple[str, ...] = ()
 
 
-class _Used(msgspec.Struct, frozen=True):
+class ToldUsed(msgspec.Struct, frozen=True):
+    """What was None, in both as well."""
+
     chain: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     how: NilUse
     attribute: str
@@ -47,8 +51,8 @@ class _Group(msgspec.Struct, frozen=True):
     by: dict[str, _Count]
     loggers: tuple[str, ...]
     threads: tuple[str, ...]
-    frames: Annotated[tuple[_Frame, ...], msgspec.Meta(max_length=64)]
-    used: _Used | None
+    frames: Annotated[tuple[ToldFrame, ...], msgspec.Meta(max_length=64)]
+    used: ToldUsed | None
 
 
 class Crashes(msgspec.Struct, frozen=True):
@@ -91,17 +95,19 @@ class CrashCounts:
             by={hook: count for hook, count in more.items() if count > 0},
             loggers=group.loggers,
             threads=group.threads,
-            frames=tuple(map(_frame, group.frames)),
-            used=_used(group.used),
+            frames=tuple(map(crash_frame, group.frames)),
+            used=nil_used(group.used),
         )
 
 
-def _frame(frame: _Frame) -> CrashFrame:
+def crash_frame(frame: ToldFrame) -> CrashFrame:
+    """A frame as it was told, as a frame of the model."""
     span: Span | None = frame.span
     return CrashFrame(frame.file, frame.line, frame.function, frame.first, span, frame.none)
 
 
-def _used(used: _Used | None) -> NilUsed | None:
+def nil_used(used: ToldUsed | None) -> NilUsed | None:
+    """What was None as it was told, as the model has it."""
     if used is None:
         return None
     owner = ClassPlace(*used.owner) if used.owner else None

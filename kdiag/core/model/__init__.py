@@ -16,6 +16,7 @@ from kdiag.core.model.crashes import (
     NilUsed,
     Span,
 )
+from kdiag.core.model.ended import Ended, EndedThread
 from kdiag.core.model.findings import (
     Cost,
     Evidence,
@@ -76,6 +77,8 @@ __all__ = [
     "CrashFrame",
     "CrashGroup",
     "CrashKind",
+    "Ended",
+    "EndedThread",
     "Evidence",
     "Finding",
     "Frame",
