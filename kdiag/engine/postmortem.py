@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdiag.core.model import Limitation
+from kdiag.core.nil import explain
 from kdiag.core.report.crashes import Crash, Crashes
 from kdiag.errors import KdiagError
 from kdiag.sources.crash_records import own_folders, read_folder
@@ -49,11 +50,16 @@ def postmortem(pid: int | None, folder: Path | None) -> Crashes:
 
 
 def _with_source(ended: Ended, reader: SourceReader) -> Crash:
-    """The crash with what its lines said then: files that have been written since then say something else."""
-    places = {(frame.file, frame.line) for frames in (ended.frames, *(each.frames for each in ended.threads))
-              for frame in frames}  # fmt: skip
-    changed = {file for file in {file for file, _ in places} if _written_at(file) > ended.at.timestamp()}
-    return Crash(ended, reader.facts(place for place in places if place[0] not in changed), bool(changed))
+    """The crash with what its source said then: files that have been written since then say something else."""
+    frames = [*ended.frames, *(frame for thread in ended.threads for frame in thread.frames)]
+    files = {frame.file for frame in frames}
+    changed = {file for file in files if _written_at(file) > ended.at.timestamp()}
+    nil = None
+    if ended.crash is not None and ended.crash.kind == "nil":
+        nil = explain(ended.crash, reader.texts(files - changed))
+        frames += [origin.place for origin in nil.origins] if nil else []
+    lines = reader.facts({(frame.file, frame.line) for frame in frames if frame.file not in changed})
+    return Crash(ended, lines, nil, bool(changed))
 
 
 def _written_at(file: str) -> float:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kdiag.core.model import Ended, Limitation
+from kdiag.core.nil import Nil
+from kdiag.core.redact import redact_source
 from kdiag.core.report.layout import join_or_break, wrap
 from kdiag.core.report.stacks import Lines, place, source
 from kdiag.core.report.style import PLAIN, Style
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kdiag.core.model import Frame
+    from kdiag.core.nil_origin import Origin
 
 _FRAMES_SHOWN = 12
+_ORIGINS_SHOWN = 3
 _MEANINGS: Mapping[str, str] = {
     "SIGSEGV": "memory was touched that is not there: a fault of C code, mostly of an extension",
     "SIGABRT": "C code, or the interpreter itself, gave up: what it said is on the service's stderr",
@@ -30,10 +34,17 @@ _MEANINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """One crash, what the source says at its places, and whether some of that has changed since."""
+    """One crash.
+
+    Attributes:
+        lines: what the source says at its places.
+        nil: what was None and where that came from, if it is of that kind.
+        changed: whether some of the source was written since, and is left out.
+    """
 
     ended: Ended
     lines: Lines
+    nil: Nil | None = None
     changed: bool = False
 
 
@@ -66,15 +77,22 @@ def title(ended: Ended) -> str:
     return what if ended.uncaught == ended.crash.type else f"{what}, raised again as {ended.uncaught}"
 
 
-def explanation(ended: Ended) -> str:
-    """What is known of the cause; "" where the exception says it all."""
-    if ended.crash is None:
-        return _MEANINGS.get(ended.signal, "")
-    names = ended.crash.frames[0].none if ended.crash.frames and ended.crash.kind == "nil" else ()
-    used = ended.crash.used
-    if used is not None:
-        return f"{'.'.join(used.chain)} was None"
-    return f"None there: {', '.join(names)}" if names else ""
+def explanation(crash: Crash) -> list[str]:
+    """What is known of the cause, in sentences; none where the exception says it all."""
+    if crash.ended.crash is None:
+        meaning = _MEANINGS.get(crash.ended.signal)
+        return [meaning] if meaning else []
+    if crash.nil is None or not crash.nil.expressions:
+        return []
+    sure = "" if crash.nil.sure == "certain" else f" ({crash.nil.sure})"
+    said = [f"{crash.nil.name} was None{sure}"]
+    for origin in crash.nil.origins[:_ORIGINS_SHOWN]:
+        said += [_said(each) for each in (origin, *origin.function_returns[:1])]
+    return said
+
+
+def _said(origin: Origin) -> str:
+    return f"{place(origin.place.file, origin.place.line)}: `{redact_source(origin.text)}` {origin.phrase}"
 
 
 def _one(crash: Crash, style: Style, width: int) -> Iterator[str]:
@@ -82,9 +100,9 @@ def _one(crash: Crash, style: Style, width: int) -> Iterator[str]:
     when = ended.at.isoformat(timespec="seconds")
     for line in wrap(f"{when}  pid {ended.pid}: {title(ended)}", width, hanging="  "):
         yield style.paint("critical", line)
-    who = f"{ended.program}, Python {ended.python}, child of {ended.parent}"
-    for line in (*wrap(who, width, "  "), *wrap(explanation(ended), width, "  ")):
-        yield line
+    yield from wrap(f"{ended.program}, Python {ended.python}, child of {ended.parent}", width, "  ")
+    for sentence in explanation(crash):
+        yield from wrap(sentence, width, "  ", "    ")
     for frame in ended.frames[:_FRAMES_SHOWN]:
         yield from join_or_break((place(frame.file, frame.line), frame.function), width, "    ")
         for line in wrap(source(lines, frame), width, "        "):
@@ -104,15 +122,15 @@ def to_json(found: Crashes) -> dict[str, Any]:
     return {
         "schema": "kdiag.crashes/v1",
         "folders": list(found.folders),
-        "crashes": [_one_json(crash.ended, crash.lines) for crash in found.crashes],
+        "crashes": [_one_json(crash) for crash in found.crashes],
         "limitations": [
             {"reference": each.reference, "message": each.message, "hint": each.hint} for each in found.limitations
         ],
     }
 
 
-def _one_json(ended: Ended, lines: Lines) -> dict[str, Any]:
-    crash = ended.crash
+def _one_json(found: Crash) -> dict[str, Any]:
+    ended, lines, crash, nil = found.ended, found.lines, found.ended.crash, found.nil
     return {
         "at": ended.at.isoformat(),
         "pid": ended.pid,
@@ -121,13 +139,16 @@ def _one_json(ended: Ended, lines: Lines) -> dict[str, Any]:
         "program": ended.program,
         "file": ended.file,
         "title": title(ended),
-        "explanation": explanation(ended),
+        "explanation": explanation(found),
         "signal": ended.signal or None,
         "uncaught": ended.uncaught or None,
         "type": crash.type if crash else None,
         "message": crash.message if crash else None,
         "kind": crash.kind if crash else "signal",
-        "was_none": ".".join(crash.used.chain) if crash and crash.used else None,
+        "was_none": list(nil.expressions) if nil else [],
+        "origins": [_frame_json(origin.place, lines) | {"phrase": origin.phrase} for origin in nil.origins]
+        if nil
+        else [],
         "frames": [_frame_json(frame, lines) for frame in ended.frames],
         "threads": [
             {"ident": thread.ident, "frames": [_frame_json(frame, lines) for frame in thread.frames]}
