@@ -12,7 +12,11 @@ from .server import Host, Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .lifecycle import Probe
+
+MOST_NAMES = 32
 
 
 def answer(probe: Probe, host: Host, request: wire.Request) -> wire.Message:
@@ -98,6 +102,31 @@ def _children(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     return {}
 
 
+def _guard(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    names = params.get("names")
+    if not isinstance(names, list) or not 0 < len(names) <= MOST_NAMES or not all(isinstance(n, str) for n in names):
+        raise Refusal("bad-request", f"guard needs a list of names like module:NAME, {MOST_NAMES} at most")
+    return {"watched": _of_maps(probe, "guard", names)}
+
+
+def _scan(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    if not isinstance(params.get("on"), bool):
+        raise Refusal("bad-request", "scan needs on, true or false")
+    return {"count": _of_maps(probe, "scan", params["on"])}
+
+
+def _of_maps(probe: Probe, method: str, argument: Any) -> Any:
+    sensor: Any = probe.sensing.sensor("maps")
+    if sensor is None:
+        raise Refusal("sensor-not-started", "no sensor 'maps' runs")
+    from .guards.named import NotFound  # noqa: PLC0415 - the sensor has loaded it
+
+    try:
+        return getattr(sensor, method)(argument)
+    except NotFound as error:
+        raise Refusal(error.reference, str(error)) from None
+
+
 _METHODS = {
     "hello": _hello,
     "heartbeat": _heartbeat,
@@ -107,6 +136,8 @@ _METHODS = {
     "bye": _bye,
     "leave": _leave,
     "children": _children,
+    "guard": _guard,
+    "scan": _scan,
 }
 
 

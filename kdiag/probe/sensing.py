@@ -168,6 +168,11 @@ class Sensing:
             with self._crashes:
                 each.sensor.stop()
 
+    def sensor(self, name: str) -> Sensor | None:
+        """A sensor that runs, for what only it can be asked for; None where it does not."""
+        running = self._running.get(name)
+        return running.sensor if running is not None else None
+
     def data(self, name: str, since: int) -> dict[str, Any]:
         """Return what a sensor has seen."""
         return self._running[name].sensor.data(since)

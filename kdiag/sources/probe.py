@@ -26,12 +26,14 @@ from kdiag.core.model import (
 )
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
+from kdiag.sources.probe_crashes import CrashCounts, Crashes
+from kdiag.sources.probe_maps import MapCounts, Maps
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
     from kdiag.machinery.context import Context
 
-SENSORS = ("gc", "threads", "loops", "memory")
+SENSORS = ("gc", "threads", "loops", "memory", "crashes", "maps")
 PERIOD_S = 0.5
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -126,6 +128,7 @@ class _Answer(msgspec.Struct, frozen=True):
     threads: _Threads
     loops: _Loops
     memory: _Memory
+    crashes: Crashes
 
 
 @dataclass
@@ -139,7 +142,9 @@ class ProbeSource:
     channel: Channel
     host_id: Callable[[int], int]
     clock: Clock
+    _maps: MapCounts = field(default_factory=MapCounts, init=False)
     _before: _Answer | None = field(default=None, init=False)
+    _crashes: CrashCounts = field(default_factory=CrashCounts, init=False)
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
 
@@ -154,6 +159,7 @@ class ProbeSource:
             if not isinstance(started, list) or not set(SENSORS) <= set(started):
                 raise SourceError("sensor-failed", f"The probe started only these sensors: {started}.")
             self._before = self._read()
+            self._crashes.account(self._before.crashes)
             self._first_cost = self._last_cost = self.channel.cost()
         except KdiagError as error:
             raise _source_error(error) from error
@@ -189,6 +195,7 @@ class ProbeSource:
             ),
             blocks=answer.memory.blocks,
             tasks=answer.loops.tasks,
+            crashes=self._crashes.account(answer.crashes),
         )  # fmt: skip
 
     def cost(self) -> tuple[float, float]:
@@ -201,7 +208,11 @@ class ProbeSource:
 
     def _read(self) -> _Answer:
         before = self._before
-        since = {"gc": before.gc.sequence, "loops": before.loops.sequence} if before else {}
+        since = (
+            {"gc": before.gc.sequence, "loops": before.loops.sequence, "crashes": before.crashes.sequence}
+            if before
+            else {}
+        )
         result = self.channel.request("read", sensors={name: since.get(name, 0) for name in SENSORS})
         return decode(result)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.core.model.crashes import CrashAccount
+from kdiag.core.model.maps import MapAccount
 from kdiag.core.model.samples import Frame
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class ProbeSample:
     blocks: int
     tasks: int | None = None
     crashes: CrashAccount = field(default_factory=CrashAccount)
+    maps: MapAccount = field(default_factory=MapAccount)
 
     def frames(self) -> Iterator[Frame]:
         """All frames in it."""
@@ -143,3 +145,6 @@ class ProbeSample:
         for crash in self.crashes.groups:
             for frame in crash.frames:
                 yield frame.frame
+        for conflict in self.maps.conflicts:
+            for side in conflict.sides:
+                yield from side.frames

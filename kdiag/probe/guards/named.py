@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections import deque
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+KINDS = (dict, set, deque)  # what can be guarded
+
+
+class NotFound(Exception):  # noqa: N818 - an answer
+    """What a name means cannot be guarded; `reference` says why."""
+
+    def __init__(self, reference: str, message: str) -> None:
+        super().__init__(message)
+        self.reference = reference
+
+
 class Found(NamedTuple):
     """A container of the service's: its name for people, and the object that it is an attribute of, if it is one."""
 
@@ -29,6 +41,25 @@ class Found(NamedTuple):
     name: str
     owner: Any = None
     attribute: str = ""
+
+
+def named(name: str) -> Found:
+    """The container that a name means.
+
+    Raises:
+        NotFound: it means none.
+    """
+    module, colon, path = name.partition(":")
+    if not (module and colon and path):
+        raise NotFound("bad-name", f"{name[:80]!r} is no name like module:NAME")
+    try:
+        found = resolve(name)
+    except LookupError as error:
+        raise NotFound("no-such-name", str(error)) from None
+    if not isinstance_of(found.value, KINDS):
+        kind = text(type(found.value).__name__)
+        raise NotFound("not-a-dict", f"{found.name} is no dict, set or deque, but of type {kind}")
+    return found
 
 
 def resolve(name: str) -> Found:

@@ -18,7 +18,6 @@ from .found import before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
     from types import CodeType
 
     from ..sensors.calls import Step

@@ -79,10 +79,17 @@ def _crashes() -> Sensor:
     return CrashesSensor()
 
 
+def _maps() -> Sensor:
+    from .maps import MapsSensor  # noqa: PLC0415
+
+    return MapsSensor()
+
+
 SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "gc": _gc,
     "threads": _threads,
     "loops": _loops,
     "memory": _memory,
     "crashes": _crashes,
+    "maps": _maps,
 }

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..guards import accounts, expressions
 from ..guards.accounts import CHANGED, UNLOCKED, WRITTEN, Account, Side, locks_of, side_of
 from ..guards.common_locks import in_common
-from ..guards.expressions import isinstance_of
 from ..guards.found import find
-from ..guards.named import Found, again, namespaced, resolve, services_dicts
+from ..guards.named import KINDS, NotFound, again, named, namespaced, services_dicts
 from ..guards.told import Told
 from ..guards.watcher import Moment, Unavailable, Watcher, audited
 from ..guards.writers import Walk, Writing, own_write, walks, writing
@@ -44,7 +43,6 @@ _FRAMES = 16
 _LOOK_EVERY_S = 0.05  # for writers by their code, at the moment of an exception
 _SAME_S = 0.02  # the same exception is told of again within this time
 _FIRST_S, _FINDING = 0.1, 0.004  # what finding objects may use up: at once, and of one processor
-_KINDS = (dict, set, deque)
 
 
 class _Occurrence(NamedTuple):
@@ -56,14 +54,6 @@ class _Occurrence(NamedTuple):
     again: Callable[[], Any]
     by: Side
     writer: Side | None
-
-
-class NotFound(Exception):  # noqa: N818 - an answer
-    """What a name means cannot be guarded; `reference` says why."""
-
-    def __init__(self, reference: str, message: str) -> None:
-        super().__init__(message)
-        self.reference = reference
 
 
 class MapsSensor:
@@ -185,7 +175,7 @@ class MapsSensor:
         Raises:
             NotFound: a name means nothing, or nothing that can be guarded; then none is.
         """
-        found = [_named(name) for name in names]
+        found = [named(name) for name in names]
         with self._lock:
             guarded = []
             for each in found:
@@ -196,7 +186,7 @@ class MapsSensor:
                 guarded.append(self._told.watched(account))
             return guarded
 
-    def scan(self, *, on: bool) -> int:
+    def scan(self, on: bool) -> int:
         """Look at all dicts that are global variables or attributes of classes, or no more; return how many.
 
         Raises:
@@ -298,7 +288,7 @@ class MapsSensor:
         alive = _others(0)
         found: dict[tuple[int, tuple[int, int]], tuple[int, int]] = {}
         for ident, stack in alive.items():
-            for walk in walks(stack, _KINDS):
+            for walk in walks(stack, KINDS):
                 account = self._by_address.get(id(walk.value))
                 if account is not None and not account.scanned:
                     key = (ident, walk.key)
@@ -390,25 +380,6 @@ class MapsSensor:
             self._watcher.unwatch(account.address)
         self._by_address.pop(account.address, None)
         self._accounts.pop(account.number, None)
-
-
-def _named(name: str) -> Found:
-    """The container that a name means.
-
-    Raises:
-        NotFound: it means none.
-    """
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise NotFound("bad-name", f"{name[:80]!r} is no name like module:NAME")
-    try:
-        found = resolve(name)
-    except LookupError as error:
-        raise NotFound("no-such-name", str(error)) from None
-    if not isinstance_of(found.value, _KINDS):
-        kind = text(type(found.value).__name__)
-        raise NotFound("not-a-dict", f"{found.name} is no dict, set or deque, but of type {kind}")
-    return found
 
 
 def _others(ident: int) -> dict[int, Stack]:
