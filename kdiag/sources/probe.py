@@ -129,6 +129,7 @@ class _Answer(msgspec.Struct, frozen=True):
     loops: _Loops
     memory: _Memory
     crashes: Crashes
+    maps: Maps
 
 
 @dataclass
@@ -142,9 +143,9 @@ class ProbeSource:
     channel: Channel
     host_id: Callable[[int], int]
     clock: Clock
-    _maps: MapCounts = field(default_factory=MapCounts, init=False)
     _before: _Answer | None = field(default=None, init=False)
     _crashes: CrashCounts = field(default_factory=CrashCounts, init=False)
+    _maps: MapCounts = field(default_factory=MapCounts, init=False)
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
 
@@ -160,6 +161,7 @@ class ProbeSource:
                 raise SourceError("sensor-failed", f"The probe started only these sensors: {started}.")
             self._before = self._read()
             self._crashes.account(self._before.crashes)
+            self._maps.account(self._before.maps)
             self._first_cost = self._last_cost = self.channel.cost()
         except KdiagError as error:
             raise _source_error(error) from error
@@ -196,6 +198,7 @@ class ProbeSource:
             blocks=answer.memory.blocks,
             tasks=answer.loops.tasks,
             crashes=self._crashes.account(answer.crashes),
+            maps=self._maps.account(answer.maps),
         )  # fmt: skip
 
     def cost(self) -> tuple[float, float]:
@@ -208,11 +211,10 @@ class ProbeSource:
 
     def _read(self) -> _Answer:
         before = self._before
-        since = (
-            {"gc": before.gc.sequence, "loops": before.loops.sequence, "crashes": before.crashes.sequence}
-            if before
-            else {}
-        )
+        since = {}
+        if before is not None:
+            known = {"gc": before.gc, "loops": before.loops, "crashes": before.crashes, "maps": before.maps}
+            since = {name: answer.sequence for name, answer in known.items()}
         result = self.channel.request("read", sensors={name: since.get(name, 0) for name in SENSORS})
         return decode(result)
 
