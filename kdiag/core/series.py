@@ -85,6 +85,13 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     return min(share, max(0.0, (centre - spread) / scale)), max(share, min(1.0, (centre + spread) / scale))
 
 
+def poisson_low(count: int) -> float:
+    """The lower 95 % bound of what was to be expected where so many were counted (Wilson and Hilferty; good to 1 %)."""
+    if count <= 0:
+        return 0.0
+    return count * max(0.0, 1 - 1 / (9 * count) - Z95 / (3 * math.sqrt(count))) ** 3
+
+
 def clustered_share(batches: Iterable[tuple[float, int]]) -> Share | None:
     """The share of hits over batches of (hits, reads), each batch's reads being close together in time.
 

@@ -44,6 +44,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ("gil-contention", "cpu-hot-loop"),
     ("cpu-hot-loop", "gil-contention"),
     ("thread-leak", "memory-leak"),
+    ("nil-dereference", "unhandled-crash"),
 )
 
 # A new thread costs its touched stack and some state; memory that grows faster has another cause.
@@ -140,6 +141,8 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         case "gc-pressure", "event-loop-blocked":
             return threads and symptom.suspected  # a loop seen asleep is not asleep because of the collector
         case "lock-contention", "event-loop-blocked" | "cpu-hot-loop":
+            return _share_function(cause, symptom)
+        case "nil-dereference", "unhandled-crash":
             return _share_function(cause, symptom)
         case "thread-leak", "memory-leak":
             return _number(symptom, "memory.growth") <= _MIB_PER_THREAD * _number(cause, "threads.growth")

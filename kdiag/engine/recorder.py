@@ -81,9 +81,10 @@ class Recorder:
             return len(self._stacks), len(self._process), len(self._probe)
 
     def crash_files(self) -> list[str]:
-        """The files that matter to crashes on None: of their frames, and of the classes of what was None."""
+        """The files that matter to crashes: of their frames, and of the classes of what was None; None's come first."""
         with self._lock:
-            groups = [group for sample in self._probe for group in sample.crashes.groups if group.kind == "nil"]
+            groups = [group for sample in self._probe for group in sample.crashes.groups]
+        groups.sort(key=lambda group: group.kind != "nil")
         found: dict[str, None] = {}
         for group in groups:
             found.update((frame.file, None) for frame in group.frames)

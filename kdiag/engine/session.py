@@ -165,7 +165,8 @@ class Session:
         )
         denied = (limitation_of(self.denied),) if self.denied else ()
         ended = (_ENDED,) if self.ended else ()
-        return denied + self._outside + ended + self._observers.limitations + failed
+        swallowed = () if self._inside is None or self._inside.source.sees_swallowed else (unseen(self.facts.version),)
+        return denied + self._outside + ended + self._observers.limitations + failed + swallowed
 
 
 def target_of(facts: ProcessFacts) -> Target:
@@ -177,6 +178,18 @@ def target_of(facts: ProcessFacts) -> Target:
         python=".".join(map(str, facts.version)),
         build=facts.build,
         root=facts.root,
+    )
+
+
+def unseen(version: tuple[int, ...]) -> Limitation:
+    """That exceptions which are swallowed in silence cannot be seen, and how to see them."""
+    why = "only Python 3.12 and newer tells of them"
+    if version >= (3, 12):
+        why = "other tools have taken the interpreter's monitoring (sys.monitoring)"
+    return Limitation(
+        "swallowed-exceptions-unseen",
+        f"Exceptions that the code swallows in silence (except: pass) are not seen: {why}.",
+        "let the handler log them (logger.exception): then they are; or run the service on Python 3.12 or newer",
     )
 
 

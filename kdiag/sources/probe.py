@@ -201,6 +201,11 @@ class ProbeSource:
             maps=self._maps.account(answer.maps),
         )  # fmt: skip
 
+    @property
+    def sees_swallowed(self) -> bool:
+        """Whether exceptions that the target swallows are seen."""
+        return self._before is None or self._before.crashes.raises
+
     def cost(self) -> tuple[float, float]:
         """The probe's share of one processor since `begin`, and its longest pause (seconds), as far as it told."""
         first, last = self._first_cost, self._last_cost
@@ -213,8 +218,10 @@ class ProbeSource:
         before = self._before
         since = {}
         if before is not None:
-            known = {"gc": before.gc, "loops": before.loops, "crashes": before.crashes, "maps": before.maps}
-            since = {name: answer.sequence for name, answer in known.items()}
+            since = {
+                "gc": before.gc.sequence, "loops": before.loops.sequence, "crashes": before.crashes.sequence,
+                "maps": before.maps.sequence,
+            }  # fmt: skip
         result = self.channel.request("read", sensors={name: since.get(name, 0) for name in SENSORS})
         return decode(result)
 

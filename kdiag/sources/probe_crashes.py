@@ -77,12 +77,13 @@ class CrashCounts:
         groups = tuple(self._since(group) for group in told.groups)
         self._known.update((group.number, group) for group in told.groups)
         dropped, self._dropped = max(0, told.dropped - self._dropped), told.dropped
-        return CrashAccount(told.hooks, told.raises, tuple(group for group in groups if group.count > 0), dropped)
+        news = tuple(group for group in groups if group.count or group.ended or group.by)
+        return CrashAccount(told.hooks, told.raises, news, dropped)
 
     def _since(self, group: _Group) -> CrashGroup:
         before = self._known.get(group.number)
         earlier = before.by if before else {}
-        more = {hook: count - earlier.get(hook, 0) for hook, count in group.by.items()}
+        more = {hook: group.by.get(hook, 0) - earlier.get(hook, 0) for hook in {**earlier, **group.by}}
         return CrashGroup(
             number=group.number,
             type=group.type,
@@ -92,7 +93,7 @@ class CrashCounts:
             ended=max(0, group.ended - (before.ended if before else 0)),
             first_at=group.first_at,
             last_at=group.last_at,
-            by={hook: count for hook, count in more.items() if count > 0},
+            by={hook: count for hook, count in more.items() if count},
             loggers=group.loggers,
             threads=group.threads,
             frames=tuple(map(crash_frame, group.frames)),

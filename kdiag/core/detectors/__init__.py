@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Protocol
 from kdiag.core.detectors import (
     cpu_hot_loop,
     deadlock,
+    dict_mutation,
     event_loop_blocked,
     fd_leak,
     gc_pressure,
     gil_contention,
     lock_contention,
     memory_leak,
+    nil_dereference,
     pool_exhaustion,
     thread_leak,
+    unhandled_crash,
     zombie_children,
 )
 from kdiag.core.model import NotEnoughEvidence, Outcome, Threshold, Window
@@ -45,6 +48,8 @@ class Detector(Protocol):
 
 
 DETECTORS: tuple[Detector, ...] = (
+    nil_dereference,
+    unhandled_crash,
     deadlock,
     pool_exhaustion,
     gc_pressure,

@@ -76,7 +76,8 @@ class CrashGroup:
         number: identity of the fingerprint, the same in all samples.
         message: of one of them; "" unless it is about a None or a changed container: others may hold data.
         count, ended, by: of the exceptions since the sample before: all, those that ended a thread, a task or the
-            process, and all by the hook that told of them.
+            process, and all by the hook that told of them. One that was seen when it was raised goes over to the hook
+            that tells of it later: then the one number is negative.
         frames: of one of them, innermost first.
         used: what was None, where the bytecode tells it.
     """

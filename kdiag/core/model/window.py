@@ -28,7 +28,7 @@ class Window:
     Attributes:
         probe: what the sensors inside the target saw; empty where no probe was there.
         lines: what the source says about (file, line) of the frames that matter; missing where it was not readable.
-        sources: text of the files that crashes on None were raised in, by name; missing where it was not readable.
+        sources: text of the files that crashes went through, by name; missing where it was not readable.
         ended: the target ended while it was observed.
     """
 

@@ -80,6 +80,14 @@ def test_only_what_happened_since_the_answer_before_is_counted() -> None:
     assert [each.count for each in counts.account(decode(answer(group(2, 2)))).groups] == [1]
 
 
+def test_what_was_seen_when_raised_goes_over_to_the_hook_that_tells_of_it() -> None:
+    counts = CrashCounts()
+    counts.account(decode(answer(group(1, 2, ended=0, by={"sys.monitoring": 2}))))
+    told = group(1, 2, ended=1, by={"sys.monitoring": 1, "threading.excepthook": 1})
+    (moved,) = counts.account(decode(answer(told))).groups
+    assert (moved.count, moved.ended, moved.by) == (0, 1, {"sys.monitoring": -1, "threading.excepthook": 1})
+
+
 def test_a_group_that_only_changed_otherwise_is_no_news() -> None:
     counts = CrashCounts()
     counts.account(decode(answer(group(1, 5))))
