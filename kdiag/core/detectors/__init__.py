@@ -49,6 +49,7 @@ class Detector(Protocol):
 
 DETECTORS: tuple[Detector, ...] = (
     nil_dereference,
+    dict_mutation,
     unhandled_crash,
     deadlock,
     pool_exhaustion,

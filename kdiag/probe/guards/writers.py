@@ -8,10 +8,11 @@ Separate from `watcher`, which sees the writes themselves.
 
 from __future__ import annotations
 
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..hooks.facts import line_of
-from ..sensors.calls import reached
+from ..sensors.calls import MISSING, Chain, attribute_of, reached
 from ..sensors.places import Place, place, places_of
 from .expressions import behind, read, step_index
 from .found import before
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .common_locks import Site
 
 _FRAMES = 12  # of a stack, innermost first
+_CALLEES = 64  # functions that are looked into for one stack
 _ADDS = frozenset({"BINARY_OP 0", "BINARY_OP 13", "BINARY_ADD", "INPLACE_ADD"})
 _SUBTRACTS = frozenset({"BINARY_OP 10", "BINARY_OP 23", "BINARY_SUBTRACT", "INPLACE_SUBTRACT"})
 _CALLS = frozenset({"CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX"})
@@ -63,6 +65,64 @@ def writing(stack: Stack, value: object) -> Writing | None:
                 sites = ((frame.f_code, write.offset), *((each.f_code, each.f_lasti) for each in callers))
                 return Writing([place(frame.f_code, line), *places_of(callers)], sites)
     return None
+
+
+def calling(stack: Stack, value: object) -> Writing | None:
+    """The innermost function of a stack with a call, at most two deep, to one that writes to this very object.
+
+    Most functions that write are done so soon that no look finds them: whoever calls them stays.
+    """
+    left = [_CALLEES]
+    for depth, frame in enumerate(stack[:_FRAMES]):
+        reading = read(frame.f_code)
+        for reach in reading.reaches:
+            chain, offset = reach.chain, reading.steps[reach.end - 1][0]
+            if frame.f_code.co_name == "<module>" and not reading.comes_to(offset, frame.f_lasti):
+                continue
+            used = reached(frame, chain)
+            if used is None or type(used.value) is not FunctionType:
+                continue
+            owner = reached(frame, chain._replace(attributes=chain.attributes[:-1])) if chain.attributes else None
+            sites = _within(used.value, owner.value if owner else None, value, left, 2)
+            if sites:
+                callers = stack[depth + 1 :]
+                here = place(frame.f_code, line_of(frame.f_code, offset))
+                inner = [place(code, line_of(code, at)) for code, at in sites]
+                outer = ((frame.f_code, offset), *((each.f_code, each.f_lasti) for each in callers))
+                return Writing([*inner, here, *places_of(callers)], (*sites, *outer))
+    return None
+
+
+def _within(function: FunctionType, owner: Any, value: object, left: list[int], deep: int) -> tuple[Site, ...]:
+    """Where a function, called as a method of `owner`, writes to the object, and the calls that lead there."""
+    code, left[0] = function.__code__, left[0] - 1
+    if left[0] < 0:
+        return ()
+    reading = read(code)
+    for write in reading.writes:
+        if _value(function, owner, write.chain) is value:
+            return ((code, write.offset),)
+    for reach in reading.reaches if deep > 1 else ():
+        callee = _value(function, owner, reach.chain)
+        if type(callee) is FunctionType and callee is not function:
+            shorter = reach.chain._replace(attributes=reach.chain.attributes[:-1])
+            holder = _value(function, owner, shorter) if reach.chain.attributes else None
+            sites = _within(callee, holder, value, left, deep - 1)
+            if sites:
+                return (*sites, (code, reading.steps[reach.end - 1][0]))
+    return ()
+
+
+def _value(function: FunctionType, owner: Any, chain: Chain) -> Any:
+    """What a chain leads to in a function that does not run: from its globals, or from what it is a method of."""
+    first = function.__code__.co_varnames[:1]
+    if chain.kind == "global":
+        value = function.__globals__.get(chain.name, MISSING)
+    else:
+        value = owner if (chain.name,) == first and owner is not None and type(owner) is not ModuleType else MISSING
+    for attribute in chain.attributes:
+        value = attribute_of(value, attribute) if value is not MISSING else MISSING
+    return value
 
 
 def adds(code: CodeType, offset: int) -> bool:

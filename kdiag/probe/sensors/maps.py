@@ -23,7 +23,7 @@ from ..guards.found import find
 from ..guards.named import KINDS, NotFound, again, named, namespaced, services_dicts
 from ..guards.told import Told
 from ..guards.watcher import Moment, Unavailable, Watcher, audited
-from ..guards.writers import Walk, Writing, own_write, walks, writing
+from ..guards.writers import Walk, Writing, calling, own_write, walks, writing
 from ..hooks import store
 from ..hooks.facts import stack_of
 from . import blocks, calls
@@ -315,7 +315,7 @@ class MapsSensor:
             return
         found: list[tuple[int, Writing]] = []
         for ident, stack in alive.items():
-            written = writing(stack, value)
+            written = writing(stack, value) or calling(stack, value)
             if written is not None:
                 found.append((ident, written))
                 account.writers.setdefault(ident, 0)
@@ -389,9 +389,10 @@ def _others(ident: int) -> dict[int, Stack]:
 
 
 def _writer(alive: dict[int, Stack], value: Any) -> Side | None:
-    """The first thread whose code writes to the object."""
-    for ident, stack in alive.items():
-        written = writing(stack, value)
+    """The first thread whose code writes to the object, else the first that calls such code."""
+    for ident, written in (
+        (ident, look(stack, value)) for look in (writing, calling) for ident, stack in alive.items()
+    ):
         if written is not None:
             return Side(ident, time.perf_counter_ns(), tuple(written.places))
     return None
