@@ -36,16 +36,20 @@ def placed(python: Interpreter) -> Iterator[Path]:
         yield root
 
 
-def started(python: Interpreter, folder: Path, scene: str, *arguments: object) -> subprocess.Popen[str]:
-    """A scene that runs."""
+def started(
+    python: Interpreter, folder: Path, scene: str, *arguments: object, options: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
+    """A scene that runs, with more options of the interpreter's."""
     script = Path("/") / folder.relative_to(python.root) / _PLACE / f"{scene}.py"
-    command = [*python.argv_prefix, "-I", "-S", "-B", str(script), *map(str, arguments)]
+    command = [*python.argv_prefix, "-I", "-S", "-B", *options, str(script), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def play(python: Interpreter, scene: str, *arguments: object, timeout: float = 60.0) -> dict[str, Any]:
+def play(
+    python: Interpreter, scene: str, *arguments: object, timeout: float = 60.0, options: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Run a scene and return what it printed; it must print nothing else, and nothing on stderr."""
-    with placed(python) as folder, started(python, folder, scene, *arguments) as process:
+    with placed(python) as folder, started(python, folder, scene, *arguments, options=options) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         finally:

@@ -13,13 +13,12 @@ import builtins
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from .guard import OVERFLOW, Guard
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .guard import Guard
-
 _MISSING = object()
-_OVERFLOW = (RecursionError, MemoryError)  # where there is no room for ours there must be none for its failure
 
 
 class Chained:
@@ -56,7 +55,7 @@ class Chained:
             setattr(self._owner, self._name, self._before)
 
     def _made(self, before: Any) -> Any:
-        code_of = _forwarding(self._notes, before, _OVERFLOW)
+        code_of = _forwarding(self._notes, before, OVERFLOW)
         bare = {"__builtins__": builtins}
         return FunctionType(code_of.__code__, bare, self._name, None, code_of.__closure__)
 
@@ -84,7 +83,7 @@ class _LookedUp:
         for note in self._notes:
             try:
                 note(instance)
-            except _OVERFLOW:
+            except OVERFLOW:
                 pass
         return self._function.__get__(instance, owner)
 

@@ -21,6 +21,8 @@ _OURS = frozenset({
     UnboundLocalError, AssertionError, ImportError, OSError, StopIteration, ReferenceError, UnicodeEncodeError,
 })  # fmt: skip
 
+OVERFLOW = (RecursionError, MemoryError)  # where there is no room for ours, there is none for its failure either
+
 
 class Guard:
     """Calls functions of ours, in any thread; while one runs in a thread, none is called there again."""
@@ -28,7 +30,8 @@ class Guard:
     def __init__(self) -> None:
         self.crashes = Crashes()
         self.skipped = 0
-        self._busy: set[int] = set()  # idents; only ever changed by their own threads
+        self._busy: set[int] = set()  # idents
+        self._long_busy: set[int] = set()
 
     def call(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Call it; a failure of ours ends here."""
@@ -36,15 +39,24 @@ class Guard:
         if ident in self._busy:
             self.skipped += 1
             return
-        self._busy.add(ident)
         try:
+            self._busy.add(ident)
             function(*args, **kwargs)
         except BaseException as exc:
             if not is_ours(exc):
                 raise
-            self.crashes.note(exc)
+            if type(exc) in OVERFLOW:
+                self.skipped += 1
+            else:
+                self.crashes.note(exc)
         finally:
             self._busy.discard(ident)
+
+    def heal(self) -> None:
+        """Let threads go on that have been busy since the last time: a signal's handler kept one from saying so."""
+        stuck = self._long_busy.intersection(self._busy.copy())
+        self._busy.difference_update(stuck)
+        self._long_busy = self._busy.copy()
 
     def guarded(self, function: Callable[..., object]) -> Callable[..., None]:
         """The function, guarded."""

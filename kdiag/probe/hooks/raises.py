@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .facts import is_library, stack_of
-from .guard import is_own_file
+from .guard import OVERFLOW, is_own_file
 from .kinds import LOOKED_AT, OTHER, kind_of
 from .store import SILENT, Group
 
@@ -29,7 +29,7 @@ _TOOLS = (4, 3)  # that no debugger, coverage tool, profiler or optimizer is mea
 _TOOL = "kdiag"
 _KNOWN = 1024
 _BUDGET = 0.02  # of one processor, for calls that end at the first question
-_TRIALS = 200
+_TRIALS = 500
 
 
 class RaiseHook:
@@ -101,21 +101,24 @@ class RaiseHook:
     def _trial(self) -> float:
         """Seconds that a call takes that ends at the first question."""
         callback, code, exc = self._callback(), self._trial.__func__.__code__, KeyError()  # type: ignore[attr-defined]
-        started = self._now()
+        started = time.thread_time()
         for _ in range(_TRIALS):
             callback(code, 0, exc)
         self._asked += _TRIALS
-        return (self._now() - started) / _TRIALS
+        return (time.thread_time() - started) / _TRIALS
 
     def _callback(self) -> Callable[[CodeType, int, BaseException], None]:
-        count, looked_at, call, look = self._calls.__next__, LOOKED_AT, self._store.guard.call, self._look
+        count, looked_at, now, store = self._calls.__next__, LOOKED_AT, self._now, self._store
+        call, look = store.guard.call, self._look
 
         def raised(code: CodeType, offset: int, exc: BaseException) -> None:
             count()
             if type(exc) in looked_at and not is_own_file(code.co_filename):
                 try:
+                    started = now()
                     call(look, code, offset, exc)
-                except (RecursionError, MemoryError):  # no room for ours
+                    store.told_s += now() - started
+                except OVERFLOW:
                     pass
 
         return raised

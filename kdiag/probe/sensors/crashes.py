@@ -41,6 +41,7 @@ class CrashesSensor:
     def tick(self) -> None:
         """Add up what the hooks have noted, and put in those that could not be before."""
         self._place()
+        self._store.guard.heal()
         for hook in self._placed:
             hook.tick()
         self._store.fold()

@@ -1,41 +1,58 @@
-"""Collections at the recursion limit, where nothing can be called, our callbacks neither; and then some more."""
+"""Crashes at the very end of the stack, with and without the sensor: the service must meet the same."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
+import logging
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.targets.sensors._load import say, sensor
 
-NEAR_THE_LIMIT = sys.getrecursionlimit() - 80
+log = logging.getLogger("deep")
+log.addHandler(logging.NullHandler())
+node: Any = None
 
 
-def fall(depth: int) -> int:
-    if depth == NEAR_THE_LIMIT:
-        gc.set_threshold(1, 1000, 1000)
-    return fall(depth + 1) + len([[depth]])
+def endless() -> None:
+    endless()
 
 
-def totals() -> dict[str, int]:
-    data = collector.data(0)
-    placed = sum(place["collections"] for place in data["places"])
-    return {"seen": sum(data["seen"]), "collections": sum(data["collections"]), "placed": placed}
+def at_depth(depth: int) -> None:
+    if depth:
+        at_depth(depth - 1)
+        return
+    try:
+        _ = node.name
+    except AttributeError:
+        log.exception("deep")
 
 
-collector = sensor("gc")
-collector.start()
-sys.stderr = None  # where the interpreter says that no callback could be called
-for _ in range(5):
-    with contextlib.suppress(RecursionError):
-        fall(0)
-    gc.set_threshold(700, 10, 10)
-time.sleep(2)  # so few a second that every collection is to be noted with its place
-before = totals()
-for _ in range(100):
-    gc.collect()
-after = totals()
-say(**{key: after[key] - before[key] for key in after})
+def outcomes() -> list[str]:
+    """How each ends: an endless recursion, then a crash that is logged with ever less room."""
+    return [outcome(endless), outcome(at_depth, limit - 60), outcome(at_depth, limit - 40)]
+
+
+def outcome(function: Any, *arguments: int) -> str:
+    try:
+        function(*arguments)
+    except Exception as exc:
+        return type(exc).__name__
+    return ""
+
+
+def at_every_depth() -> set[str]:
+    """The same for every room that there may be; where there is not enough even without us it is a RecursionError."""
+    return {outcome(at_depth, limit - left) for left in range(120)} - {""}
+
+
+limit = sys.getrecursionlimit()
+before = outcomes()
+crashes = sensor("crashes")
+crashes.start()
+during, deep = outcomes(), at_every_depth()
+crashes.tick()
+data = crashes.data(0)
+crashes.stop()
+say(before=before, during=during, deep=sorted(deep), data=data)

@@ -18,7 +18,7 @@ from tests.targets.sensors._load import say, sensor
 log = logging.getLogger("operands")
 log.addHandler(logging.NullHandler())
 NODE: Any = None
-NOTHING: dict[Any, Any] = {}
+NOTHING: Any = {}
 touched: list[str] = []
 
 
