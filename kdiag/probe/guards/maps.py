@@ -90,8 +90,8 @@ class GuardedSet(set[_K]):
     __slots__ = ("_guard",)
     _guard: Guard
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return portable(super().__reduce_ex__(max(2, protocol)), type(self))
+    def __reduce__(self) -> Any:
+        return portable(super().__reduce__(), type(self))
 
 
 @_guarded(OrderedDict)
@@ -101,5 +101,5 @@ class GuardedOrderedDict(OrderedDict[_K, _V]):
     __slots__ = ("_guard",)
     _guard: Guard
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return portable(super().__reduce_ex__(max(2, protocol)), type(self))
+    def __reduce__(self) -> Any:
+        return portable(super().__reduce__(), type(self))

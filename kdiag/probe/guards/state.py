@@ -77,7 +77,8 @@ class Guard:
     """
 
     __slots__ = (
-        "_is_named", "_turns", "_turns_of", "_writers", "iterations", "kind", "mode", "name", "number", "thread", "updates",
+        "_is_named", "_turns", "_turns_of", "_writers", "iterations", "kind", "mode", "name", "number", "thread",
+        "updates",
     )  # fmt: skip
 
     def __init__(self, kind: str) -> None:
@@ -133,22 +134,21 @@ class Guard:
         if found and self.mode == RAISE:
             raise ConcurrentMapError(found[0])
 
-    def after_read(self, key: object) -> None:
-        """Note that the calling thread has read a key; called only where reads are watched."""
+    def after_read(self, key: object, version: int) -> None:
+        """Note that the calling thread has read a key at that version; called only where reads are watched."""
         if self.updates is not None and get_ident() not in _inside:
-            self.updates.note_read(key)
+            self.updates.note_read(key, version)
 
     def _look(self, target: Any, effect: Effect, arguments: tuple[Any, ...], ident: int) -> list[Conflict]:
-        frame, key, found = service_frame(), key_of(effect, arguments), []
-        if self.iterations or self.updates is not None:
-            kind = _kind(target, effect, arguments)
-            if kind is None:
-                return []
-            found = self._while_iterated(target, kind, key, frame)
-            if self.updates is not None:
-                found += self.updates.note_write(target, effect, arguments, self)
-        if self.thread != ident:
-            self.thread = ident
+        takes_turn, self.thread = self.thread != ident, ident
+        kind = _kind(target, effect, arguments)
+        if kind is None:
+            return []
+        frame, key = service_frame(), key_of(effect, arguments)
+        found = self._while_iterated(target, kind, key, frame) if self.iterations else []
+        if self.updates is not None:
+            found += self.updates.note_write(target, effect, arguments, self)
+        if takes_turn:
             found += self._take_turn(target, key, frame)
         return found
 

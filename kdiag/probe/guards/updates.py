@@ -59,31 +59,31 @@ class Written(NamedTuple):
 class Updates:
     """The latest reads and writes of one object.
 
-    What is noted is so ordered that a write which comes in between is missed rather than blamed: a read is noted after
-    it, a write before it.
+    What is noted is so ordered that a write which comes in between is missed rather than blamed: a read's version is
+    taken after it, a write's before it.
     """
 
     def __init__(self) -> None:
         self._reads: dict[tuple[int, Any], Read] = {}
         self._written: dict[Any, Written] = {}
         self._versions = count(1)
-        self._version = 0
+        self.version = 0  # of the last write
 
-    def note_read(self, key: object) -> None:
-        """A key was read by the calling thread."""
+    def note_read(self, key: object, version: int) -> None:
+        """A key was read by the calling thread, when there was that version."""
         frame = service_frame()
         if frame is None or not _is_plain(key):
             return
         if len(self._reads) >= MOST_KEYS:
             self._reads = {}
-        read = Read(self._version, id(frame), frame.f_code, frame.f_lineno or 0, time.perf_counter())
+        read = Read(version, id(frame), frame.f_code, frame.f_lineno or 0, time.perf_counter())
         self._reads[get_ident(), key] = read
 
     def note_write(self, target: Any, effect: Effect, arguments: tuple[Any, ...], guard: Guard) -> list[Conflict]:
         """Keys are about to be written by the calling thread; return the conflicts if that loses updates."""
         frame, found = service_frame(), []
         now = moment(frame)
-        self._version = version = next(self._versions)
+        self.version = version = next(self._versions)
         for key in _keys(target, effect, arguments):
             if not _is_plain(key):
                 continue
@@ -139,10 +139,12 @@ def _reading(kind: type, name: str) -> Any:
     plain = getattr(kind, name)
 
     def method(self: Any, key: Any, /, *arguments: Any, **named: Any) -> Any:
+        updates = self._guard.updates
         try:
             return plain(self, key, *arguments, **named)
         finally:
-            self._guard.after_read(key)
+            if updates is not None:
+                self._guard.after_read(key, updates.version)
 
     return functools.update_wrapper(method, plain)
 
