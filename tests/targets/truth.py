@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HEALTHY = "healthy"
 CULPRIT = re.compile(r"#\s*CULPRIT\b")
+ORIGIN = re.compile(r"#\s*ORIGIN\b")
 
 
 class Load(NamedTuple):
@@ -58,8 +59,17 @@ class Case(NamedTuple):
 
 def culprit_lines(script: Path) -> frozenset[int]:
     """The numbers of the lines that a diagnosis of this target may blame."""
+    return _marked(script, CULPRIT)
+
+
+def origin_lines(script: Path) -> frozenset[int]:
+    """The numbers of the lines that a None came from."""
+    return _marked(script, ORIGIN)
+
+
+def _marked(script: Path, mark: re.Pattern[str]) -> frozenset[int]:
     text = script.read_text(encoding="utf-8")
-    return frozenset(number for number, line in enumerate(text.splitlines(), 1) if CULPRIT.search(line))
+    return frozenset(number for number, line in enumerate(text.splitlines(), 1) if mark.search(line))
 
 
 def _healthy(
@@ -141,6 +151,18 @@ SICK = (
     Case("fd-leak-sockets", "fd_leak", "fd-leak", arguments=("sockets",), culprit=False, notes="20/s for 40 s"),
     Case("thread-leak", "thread_leak", "thread-leak", culprit=False, notes="10/s for a minute"),
     Case("zombie-children", "zombie_children", "zombie-children", culprit=False),
+    Case("nil-thread", "nil_thread", "nil-dereference"),
+    Case("nil-future", "nil_future", "nil-dereference"),
+    Case("nil-task", "nil_task", "nil-dereference"),
+    Case("nil-logged", "nil_logged", "nil-dereference"),
+    Case("nil-finalizer", "nil_finalizer", "nil-dereference"),
+    Case("nil-flask", "nil_flask", "nil-dereference", needs=WAITRESS, load=Load("/greet", clients=2)),
+    Case("nil-starlette", "nil_starlette", "nil-dereference", needs=STARLETTE, load=Load("/cart", clients=2)),
+    Case("nil-apscheduler", "nil_apscheduler", "nil-dereference", needs=("apscheduler",)),
+    Case("crash-threads", "crash_threads", "unhandled-crash"),
+    Case("dict-mutation", "metrics_registry", "dict-mutation"),
+    Case("dict-mutation-set", "metrics_registry", "dict-mutation", arguments=("set",)),
+    Case("dict-mutation-ordered", "metrics_registry", "dict-mutation", arguments=("ordered",)),
 )
 
 LOOK_ALIKES = (
@@ -171,7 +193,19 @@ LOOK_ALIKES = (
     _healthy("cache-fills", "cache_fills", notes="grows 40 MB in the first two seconds, then stays"),
     _healthy("forks-and-reaps", "forks_and_reaps"),
     _healthy("producer-consumer", "producer_consumer"),
+    _healthy("registry-locked", "metrics_registry", "locked", notes="scraped and written under one lock"),
     _healthy("slow-io-lock", "slow_io_lock"),
+    _healthy("no-nil-thread", "nil_thread", "healthy"),
+    _healthy("no-nil-future", "nil_future", "healthy"),
+    _healthy("no-nil-task", "nil_task", "healthy"),
+    _healthy("no-nil-logged", "nil_logged", "healthy"),
+    _healthy("no-nil-finalizer", "nil_finalizer", "healthy"),
+    _healthy("no-nil-flask", "nil_flask", needs=WAITRESS, load=Load("/known", clients=4, pause_s=0.001)),
+    _healthy("no-nil-flask-404", "nil_flask", needs=WAITRESS, load=Load("/gone", clients=4, pause_s=0.001)),
+    _healthy("no-nil-starlette", "nil_starlette", needs=STARLETTE, load=Load("/known", clients=4, pause_s=0.001)),
+    _healthy("no-nil-apscheduler", "nil_apscheduler", "healthy", needs=("apscheduler",)),
+    _healthy("no-nil-swallowed", "nil_swallowed", "healthy", notes="sick without it, which only 3.12+ can show"),
+    _healthy("no-crash-threads", "crash_threads", "healthy"),
 )
 
 CASES: tuple[Case, ...] = SICK + LOOK_ALIKES

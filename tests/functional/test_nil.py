@@ -1,0 +1,81 @@
+"""Crashes on None, attached late to a running process: expression, name, and the line that the None came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.test_truth_table import diagnose, summary
+from tests.support.cases import running
+from tests.support.interpreters import of_minor
+from tests.support.targets import start_target
+from tests.targets.truth import SICK, culprit_lines, origin_lines
+
+if TYPE_CHECKING:
+    from tests.support.targets import Target
+
+# What was done to the None, and what was None.
+SEEN = {
+    "nil_thread": ("node.name", "node"),
+    "nil_future": ("customer['address']", "customer"),
+    "nil_task": ("shelf.place", "shelf"),
+    "nil_logged": ("self.connection.publish", "self.connection"),
+    "nil_finalizer": ("self.socket.close", "self.socket"),
+    "nil_swallowed": ("RATES.euro", "RATES"),
+    "nil_flask": ("user['name']", "user"),
+    "nil_starlette": ("session.count", "session"),
+    "nil_apscheduler": ("for report in reports", "reports"),
+}
+FRAMEWORKS = [case for case in SICK if case.script in SEEN and case.needs]
+STANDARD = [script for script in SEEN if script not in {case.script for case in FRAMEWORKS}]
+
+
+def assert_told(target: Target) -> None:
+    code, report = diagnose(target, "--for", "8s")
+    assert (report["verdict"], code) == ("nil-dereference", 1), summary(report)
+    finding = report["findings"][0]
+    access, name = SEEN[target.script.stem]
+    (origin,) = origin_lines(target.script)
+    assert finding["title"].startswith(f"{access} raised "), finding["title"]
+    assert f": {name} was None, from `" in finding["title"], finding["title"]
+    assert f"{target.script.name}:{origin}" in finding["title"], finding["title"]
+    assert finding["culprit"]["line"] in culprit_lines(target.script), finding
+    assert finding["culprit"]["object"] == name
+    origins = [place for place in finding["places"] if place["role"] == "origin"]
+    assert [(Path(place["file"]).name, place["line"]) for place in origins] == [(target.script.name, origin)], finding
+    assert {number["source"] for number in finding["evidence"]} == {"probe.crashes"}
+
+
+@pytest.mark.parametrize("minor", [(3, 9), (3, 11), (3, 13), (3, 14), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
+@pytest.mark.parametrize("script", STANDARD)
+def test_a_none_is_traced_to_its_origin(script: str, minor: tuple[int, int]) -> None:
+    if script == "nil_swallowed" and minor < (3, 12):
+        pytest.skip("before 3.12 nothing tells of exceptions that are swallowed")
+    with start_target(script, python=of_minor(minor)) as target:
+        assert_told(target)
+
+
+@pytest.mark.parametrize("case", FRAMEWORKS, ids=lambda case: case.name)
+def test_a_none_in_a_framework_is_traced_to_its_origin(case: object) -> None:
+    with running(case) as target:  # type: ignore[arg-type]
+        assert_told(target)
+
+
+def test_what_cannot_be_seen_before_3_12_is_said() -> None:
+    with start_target("nil_swallowed", python=of_minor((3, 11))) as target:
+        code, report = diagnose(target, "--for", "4s")
+    assert (report["verdict"], code) == ("healthy", 0), summary(report)
+    (limit,) = (each for each in report["observation"]["limitations"] if each["reference"].startswith("swallowed"))
+    assert "3.12" in limit["message"]
+    assert "logger.exception" in limit["hint"]
+
+
+@pytest.mark.parametrize("minor", [(3, 13), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
+@pytest.mark.parametrize("script", ["nil_swallowed", "crash_threads", "nil_thread"])
+def test_the_healthy_twin_stays_healthy_where_everything_is_seen(script: str, minor: tuple[int, int]) -> None:
+    with start_target(script, "healthy", python=of_minor(minor)) as target:
+        code, report = diagnose(target, "--for", "6s")
+    assert not report["findings"], summary(report)
+    assert (report["verdict"], code) == ("healthy", 0), summary(report)
