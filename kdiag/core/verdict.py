@@ -45,6 +45,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ("cpu-hot-loop", "gil-contention"),
     ("thread-leak", "memory-leak"),
     ("nil-dereference", "unhandled-crash"),
+    ("dict-mutation", "unhandled-crash"),
 )
 
 # A new thread costs its touched stack and some state; memory that grows faster has another cause.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..hooks.facts import line_of
+from ..hooks.facts import is_library, line_of
 from ..sensors.calls import MISSING, Chain, attribute_of, reached
 from ..sensors.places import Place, place, places_of
 from .expressions import behind, read, step_index
@@ -19,7 +19,7 @@ from .found import before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from ..sensors.calls import Step
     from ..sensors.frames import Stack
@@ -53,7 +53,7 @@ def writing(stack: Stack, value: object) -> Writing | None:
 
     The body of a module runs once: what it wrote before where it is now, it wrote when it was loaded.
     """
-    for depth, frame in enumerate(stack[:_FRAMES]):
+    for depth, frame in _own(stack):
         reading = read(frame.f_code)
         for write in reading.writes:
             if frame.f_code.co_name == "<module>" and not reading.comes_to(write.offset, frame.f_lasti):
@@ -73,7 +73,7 @@ def calling(stack: Stack, value: object) -> Writing | None:
     Most functions that write are done so soon that no look finds them: whoever calls them stays.
     """
     left = [_CALLEES]
-    for depth, frame in enumerate(stack[:_FRAMES]):
+    for depth, frame in _own(stack):
         reading = read(frame.f_code)
         for reach in reading.reaches:
             chain, offset = reach.chain, reading.steps[reach.end - 1][0]
@@ -144,7 +144,7 @@ def _operation(step: Step) -> str:
 
 def walks(stack: Stack, kinds: tuple[type, ...]) -> Iterator[Walk]:
     """The loops over containers themselves, not over copies of them, that a stack is inside of."""
-    for depth, frame in enumerate(stack[:_FRAMES]):
+    for depth, frame in _own(stack):
         reading = read(frame.f_code)
         for loop in reading.loops:
             if not loop.start <= frame.f_lasti < loop.end or loop.get_iter < 0:
@@ -154,6 +154,11 @@ def walks(stack: Stack, kinds: tuple[type, ...]) -> Iterator[Walk]:
                 inside = stack[depth:]
                 sites = tuple((each.f_code, each.f_lasti) for each in inside)
                 yield Walk((id(frame), loop.start), found.value, places_of(inside), sites)
+
+
+def _own(stack: Stack) -> Iterator[tuple[int, FrameType]]:
+    """The frames that are not of the interpreter's own library, with their depths."""
+    return ((n, frame) for n, frame in enumerate(stack[:_FRAMES]) if not is_library(frame.f_code.co_filename))
 
 
 def _copied(code: CodeType, get_iter: int) -> bool:

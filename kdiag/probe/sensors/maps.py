@@ -40,9 +40,10 @@ _OBJECTS = 32
 _OCCURRENCES = 256
 _SCANNED = 512
 _FRAMES = 16
-_LOOK_EVERY_S = 0.05  # for writers by their code, at the moment of an exception
+_LOOK_AGAIN_S = 1.0  # for more writers by their code
+_LOOK_EVERY_S = 0.1  # for writers by their code, at the moment of an exception
 _SAME_S = 0.02  # the same exception is told of again within this time
-_FIRST_S, _FINDING = 0.1, 0.004  # what finding objects may use up: at once, and of one processor
+_FIRST_S, _FINDING = 0.02, 0.003  # what finding objects may use up: at once, and of one processor
 
 
 class _Occurrence(NamedTuple):
@@ -78,6 +79,7 @@ class MapsSensor:
         self._numbers = 0
         self._started_at = self._ticked_at = 0.0
         self._debt_s = 0.0
+        self._blind_at = 0.0
 
     def start(self) -> None:
         """Be told of loops that were broken off."""
@@ -216,7 +218,7 @@ class MapsSensor:
         resizing = self._take(self._watcher, elapsed) if self._watcher is not None else []
         for _ in range(len(self._occurrences)):
             self._occurred(self._occurrences.popleft())
-        if self._accounts and not all(each.scanned for each in self._accounts.values()):
+        if self._has_reason_to_look(now, resizing):
             self._look(resizing)
 
     def _give_up(self, watcher: Watcher) -> None:
@@ -282,6 +284,22 @@ class MapsSensor:
                 self._told.note(account, CHANGED, iterates=occurrence.by, writes=side_of(moment), seen=True)
                 return
         self._told.note(account, CHANGED, iterates=occurrence.by, writes=occurrence.writer, seen=False)
+
+    def _has_reason_to_look(self, now: float, resizing: list[Moment]) -> bool:
+        """Whether a look at all stacks may tell anything: who walks where keys change, or who writes unseen."""
+        known = [each for each in self._accounts.values() if not each.scanned]
+        if not known:
+            return False
+        if any(moment.address in self._by_address for moment in resizing):
+            return True
+        blind = [each for each in known if each.how == "code"]
+        nameless = any(
+            (changed := self._told.get(each, CHANGED)) is not None and changed.writes is None for each in blind
+        )
+        if not blind or (not nameless and now - self._blind_at < _LOOK_AGAIN_S):
+            return False
+        self._blind_at = now
+        return True
 
     def _look(self, resizing: list[Moment]) -> None:
         """Look at all stacks once, for loops over the objects and for code that writes to them."""
