@@ -27,6 +27,7 @@ COMMANDS = {
     "stacks": Entry("Show what every thread is doing, alike stacks grouped.", "stacks"),
     "profile": Entry("Record where a process spends its time.", "profile"),
     "run": Entry("Start a Python service so that kdiag can look inside it later.", "run"),
+    "guard": Entry("Watch a dict of a running process: who writes to it, and who iterates.", "guard"),
     "detach": Entry("Take kdiag's probe out of a process at once.", "detach"),
     "crashes": Entry("Say what ended processes that are gone, where they left a record.", "crashes"),
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),

@@ -6,7 +6,7 @@ It is separate from the other sensors because only what changed is told again, s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -20,6 +20,10 @@ from kdiag.core.model import (
     SuspectMap,
     WatchedMap,
 )
+from kdiag.sources.tools import SourceError
+
+if TYPE_CHECKING:
+    from kdiag.attach.channel import Channel
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -70,6 +74,7 @@ class _Suspect(msgspec.Struct, frozen=True):
     writers: tuple[str, ...]
     writes: _Count
     locked: bool
+    path: str
 
 
 class Maps(msgspec.Struct, frozen=True):
@@ -98,7 +103,7 @@ class MapCounts:
         return MapAccount(
             tuple(each.sample() for each in told.watched),
             conflicts,
-            tuple(SuspectMap(s.name, s.type, s.writers, s.writes, s.locked) for s in told.suspects),
+            tuple(SuspectMap(s.name, s.type, s.writers, s.writes, s.locked, s.path) for s in told.suspects),
             told.limits,
             dropped,
         )
@@ -115,3 +120,18 @@ def _side(told: _Side | None) -> ConflictSide | None:
     if told is None:
         return None
     return ConflictSide(told.thread, told.ident, told.at, tuple(Frame(*frame) for frame in told.frames))
+
+
+def read_maps(channel: Channel, since: int) -> Maps:
+    """What the sensor tells after a number, without a session.
+
+    Raises:
+        KdiagError: the probe is gone, does not answer, or answers what is nothing that we know.
+    """
+    result = channel.request("read", sensors={"maps": since})
+    try:
+        return msgspec.convert(result.get("maps"), Maps)
+    except msgspec.ValidationError as error:
+        raise SourceError(
+            "probe-protocol", f"What the probe told of its dicts is nothing that we know: {error}."
+        ) from error

@@ -68,13 +68,19 @@ class WatchedMap:
 
 @dataclass(frozen=True, slots=True)
 class SuspectMap:
-    """A container that several threads write to; `locked`: never without a lock in common, as far as was seen."""
+    """A container that several threads write to.
+
+    Attributes:
+        locked: never without a lock in common, as far as was seen.
+        path: what to guard it by, "module:NAME".
+    """
 
     name: str
     type: str
     writers: tuple[str, ...]
     writes: int
     locked: bool
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class Account:
         self.kind = kind
         self.since_ns = since_ns
         self.again: Callable[[], Any] | None = None
+        self.path = ""  # to guard it by, where that is known
         self.how = "code"
         self.scanned = False
         self.resting = False

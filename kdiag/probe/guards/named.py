@@ -35,12 +35,16 @@ class NotFound(Exception):  # noqa: N818 - an answer
 
 
 class Found(NamedTuple):
-    """A container of the service's: its name for people, and the object that it is an attribute of, if it is one."""
+    """A container of the service's: its name for people, and the object that it is an attribute of, if it is one.
+
+    `path` is what to guard it by ("module:NAME"), where that is known.
+    """
 
     value: Any
     name: str
     owner: Any = None
     attribute: str = ""
+    path: str = ""
 
 
 def named(name: str) -> Found:
@@ -100,11 +104,11 @@ def globals_and_class_attributes() -> Iterator[Found]:
         for attribute, value in list(module.__dict__.items()):
             if type(attribute) is not str or attribute.startswith("__"):
                 continue
-            yield Found(value, f"{name}.{attribute}", module, attribute)
+            yield Found(value, f"{name}.{attribute}", module, attribute, f"{name}:{attribute}")
             if isinstance_of(value, (type,)) and _namespace(value).get("__module__") == module.__dict__.get("__name__"):
                 for inner, held in list(_namespace(value).items()):
                     if type(inner) is str and not inner.startswith("__"):
-                        yield Found(held, f"{_name_of(value)}.{inner}", value, inner)
+                        yield Found(held, f"{_name_of(value)}.{inner}", value, inner, f"{name}:{attribute}.{inner}")
 
 
 _namespace: Any = type.__dict__["__dict__"].__get__

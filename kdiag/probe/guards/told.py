@@ -78,7 +78,7 @@ class Told:
         """A container that several threads write to; `locked`: never without a lock in common, as far as was seen."""
         return {
             "name": account.name, "type": account.kind, "writers": self._writers(account), "writes": account.writes,
-            "locked": not account.unlocked,
+            "locked": not account.unlocked, "path": account.path,
         }  # fmt: skip
 
     def conflicts(self, accounts: Mapping[int, Account], since: int) -> list[dict[str, Any]]:

@@ -205,7 +205,7 @@ class MapsSensor:
                 if id(found.value) not in self._by_address and len(self._accounts) < _SCANNED:
                     account = self._account(found.value, found.name, again(found), most=_SCANNED)
                     if account is not None:
-                        account.scanned = True
+                        account.scanned, account.path = True, found.path
             return sum(each.scanned for each in self._accounts.values())
 
     def _tick(self) -> None:
