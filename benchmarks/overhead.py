@@ -24,7 +24,7 @@ from kdiag.sources.probe import SENSORS
 from kdiag.sources.tools import py_spy_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from kdiag.attach.channel import Channel
 
@@ -54,9 +54,9 @@ class Loss:
 class Worker:
     """A target of `benchmarks.targets` and its rate of work."""
 
-    def __init__(self, kind: str, threads: int) -> None:
+    def __init__(self, kind: str, threads: int, python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.targets", kind, str(threads)], stdout=subprocess.PIPE, text=True
+            [python, "-m", "benchmarks.targets", kind, str(threads)], stdout=subprocess.PIPE, text=True
         )
         self.pid = self._process.pid
         self._seen: list[tuple[float, float, int]] = []
@@ -93,9 +93,9 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker(kind: str, threads: int) -> Iterator[Worker]:
+def worker(kind: str, threads: int, python: str = sys.executable) -> Iterator[Worker]:
     """A target that runs while the block does."""
-    target = Worker(kind, threads)
+    target = Worker(kind, threads, python)
     try:
         time.sleep(SETTLE_S + threads / 2000)
         yield target
@@ -127,42 +127,42 @@ def command(of: Callable[[int, float], list[str]]) -> Observer:
 
 
 @contextlib.contextmanager
-def probed(pid: int) -> Iterator[Channel]:
-    """A probe with all its sensors on."""
+def probed(pid: int, sensors: Sequence[str]) -> Iterator[Channel]:
+    """A probe with these sensors on."""
     attachment = attach(read_facts(pid))
     try:
-        attachment.channel.request("start", sensors=list(SENSORS))
+        attachment.channel.request("start", sensors=list(sensors))
         yield attachment.channel
     finally:
         attachment.close()
 
 
-def probe_loss(target: Worker, seconds: float, rounds: int) -> tuple[Loss, Loss]:
-    """What a target loses to a probe with all its sensors on, read once a second; and what it "loses" to nothing.
+def probe_loss(target: Worker, seconds: float, rounds: int, sensors: Sequence[str] = SENSORS) -> tuple[Loss, Loss]:
+    """What a target loses to a probe with these sensors on, read once a second; and what it "loses" to nothing.
 
     It is counted by the processor time of the target, whose threads share one interpreter lock: what ours take is
     lost to the work. A neighbour that takes the processor away does not count. Stretches with a probe and controls
     without take turns, each held against the plain ones right before and after it.
     """
     losses: tuple[list[float], list[float]] = ([], [])
-    before = _stretch(target, None, seconds)
+    before = _stretch(target, None, seconds, sensors)
     for number in range(2 * rounds):
-        with probed(target.pid) if number % 2 == 0 else contextlib.nullcontext() as channel:
-            observed = _stretch(target, channel, seconds)
-        after = _stretch(target, None, seconds)
+        with probed(target.pid, sensors) if number % 2 == 0 else contextlib.nullcontext() as channel:
+            observed = _stretch(target, channel, seconds, sensors)
+        after = _stretch(target, None, seconds, sensors)
         losses[number % 2].append(100 * (1 - observed / ((before + after) / 2)))
         before = after
     lost, control = (Loss(statistics.median(each), *_median_bounds(each), 0.0, rounds) for each in losses)
     return lost, control
 
 
-def _stretch(target: Worker, channel: Channel | None, seconds: float) -> float:
+def _stretch(target: Worker, channel: Channel | None, seconds: float, sensors: Sequence[str]) -> float:
     time.sleep(SETTLE_S / 2)
     start = time.monotonic()
     while time.monotonic() < start + seconds:
         time.sleep(min(1.0, seconds))
         if channel:
-            channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
+            channel.request("read", sensors=dict.fromkeys(sensors, 0))
     return target.rate_of_cpu(start, time.monotonic())
 
 

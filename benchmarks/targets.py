@@ -12,6 +12,10 @@ import socket
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SAY_EVERY_S = 0.1
 
@@ -51,6 +55,55 @@ class Echo:
         return len(self._client.recv(64))
 
 
+class Raises:
+    """One unit of work, a millisecond or so, with ten exceptions that are raised and handled: ten thousand a second.
+
+    `none` makes them crashes on None; otherwise they are ordinary control flow, some frames deep.
+    """
+
+    def __init__(self, *, none: bool) -> None:
+        self._fail = [self._on_none] * 10 if none else [self._look_up, self._convert, self._ask] * 3 + [self._convert]
+        started = time.perf_counter()
+        for _ in range(100):
+            self._raise()
+        raising_s = (time.perf_counter() - started) / 100
+        started = time.perf_counter()
+        for _ in range(100):
+            cpu()
+        self._work = max(1, round(5_000 * (0.001 - raising_s) / ((time.perf_counter() - started) / 100)))
+
+    def __call__(self) -> int:
+        """Raise ten times, and work until the millisecond is over."""
+        self._raise()
+        total = 0
+        for number in range(self._work):
+            total += number * number % 7
+        return total
+
+    def _raise(self) -> None:
+        for fail in self._fail:
+            try:  # noqa: SIM105 - as programs do
+                fail({})
+            except (KeyError, ValueError, AttributeError):
+                pass
+
+    def _look_up(self, entries: dict[str, object]) -> object:
+        return entries["missing"]
+
+    def _convert(self, entries: dict[str, object]) -> object:
+        return self._parse(entries.get("number", "x"))
+
+    @staticmethod
+    def _parse(text: object) -> int:
+        return int(str(text))
+
+    def _ask(self, entries: dict[str, object]) -> object:
+        return entries.attribute  # type: ignore[attr-defined]
+
+    def _on_none(self, entries: dict[str, object]) -> object:
+        return entries.get("missing").name  # type: ignore[attr-defined]
+
+
 class Account:
     """Counts units of work and says how many."""
 
@@ -88,6 +141,14 @@ async def serve(account: Account) -> None:
     await asyncio.gather(*(ask(port) for _ in range(8)))
 
 
+WORK: dict[str, Callable[[], Callable[[], int]]] = {
+    "cpu": lambda: cpu,
+    "io": Echo,
+    "raises": lambda: Raises(none=False),
+    "nones": lambda: Raises(none=True),
+}
+
+
 def main(kind: str, threads: int) -> None:
     """Work for ever."""
     idle(threads)
@@ -95,7 +156,7 @@ def main(kind: str, threads: int) -> None:
     account = Account()
     if kind == "server":
         asyncio.run(serve(account))
-    work = cpu if kind == "cpu" else Echo()
+    work = WORK[kind]()
     while True:
         work()
         account.enter()

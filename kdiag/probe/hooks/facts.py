@@ -31,7 +31,7 @@ _KNOWN_FILES = 1024
 _IN_TEXT = re.compile(r'^ *File "([^"\n]{1,400})", line (\d{1,9}), in ([^\n]{1,200})$', re.MULTILINE)
 _LIBRARY = (threading.__file__ or "").rpartition("/")[0] + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-_library: dict[str, bool] = {}
+known_files: dict[str, bool] = {}  # by file: whether it is of the interpreter's own library
 
 
 class Spot(NamedTuple):
@@ -81,12 +81,12 @@ def key_of(type_name: str, places: Iterable[tuple[str, int]]) -> Key:
 
 def is_library(file: str) -> bool:
     """Whether a source file is of the interpreter's own library."""
-    known = _library.get(file)
+    known = known_files.get(file)
     if known is None:
-        if len(_library) >= _KNOWN_FILES:
-            _library.clear()
+        if len(known_files) >= _KNOWN_FILES:
+            known_files.clear()
         own = file.startswith(_LIBRARY) and not any(part in file for part in _INSTALLED)
-        known = _library[file] = own or file.startswith("<frozen ")
+        known = known_files[file] = own or file.startswith("<frozen ")
     return known
 
 

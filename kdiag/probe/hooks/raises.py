@@ -11,12 +11,13 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
-from .facts import is_library, stack_of
-from .guard import OVERFLOW, is_own_file
-from .kinds import LOOKED_AT, OTHER, kind_of
-from .store import SILENT, Group
+from .facts import is_library, known_files, stack_of
+from .guard import OVERFLOW
+from .kinds import LOOKED_AT, NIL, OTHER, kind_of
+from .store import EVENTS, SILENT, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,8 @@ class RaiseHook:
         self._now = now
         self._tool: int | None = None
         # By the ids and offsets of the outermost and innermost code: that code, so that its ids stay its own.
-        self._known: dict[tuple[int, int, int, int], tuple[CodeType, CodeType, Group]] = {}
+        self._known: dict[tuple[int, int, int, int], tuple[Group, CodeType, CodeType]] = {}
+        self._direct: dict[tuple[int, int], tuple[Group, CodeType, CodeType]] = {}  # where both are the same
         self._calls = itertools.count()  # of the callback
         self._asked = 0  # how often it was counted up to look at it
         self._counted = 0
@@ -76,6 +78,7 @@ class RaiseHook:
             _monitoring.register_callback(tool, _monitoring.events.RAISE, None)
             _monitoring.free_tool_id(tool)
         self._known.clear()
+        self._direct.clear()
 
     def tick(self) -> None:
         """Rest where the last stretch was too dear, so that in all it is not."""
@@ -108,25 +111,44 @@ class RaiseHook:
         return (time.thread_time() - started) / _TRIALS
 
     def _callback(self) -> Callable[[CodeType, int, BaseException], None]:
-        count, looked_at, now, store = self._calls.__next__, LOOKED_AT, self._now, self._store
-        call, look = store.guard.call, self._look
+        """What the interpreter calls.
+
+        Crashes where there was one before, with the same message and in a thread that is known, are counted in place.
+        """
+        count, looked_at, now, store, groups = self._calls.__next__, LOOKED_AT, self._now, self._store, self._direct
+        call, look, own_ident, files = store.guard.call, self._look, get_ident, known_files
 
         def raised(code: CodeType, offset: int, exc: BaseException) -> None:
             count()
-            if type(exc) in looked_at and not is_own_file(code.co_filename):
+            if type(exc) not in looked_at:
+                return
+            started, args, stack = now(), exc.args, exc.__traceback__
+            if stack is None or len(args) != 1 or type(args[0]) is not str:
+                return
+            if stack.tb_next is not None:
+                if files.get(stack.tb_next.tb_frame.f_code.co_filename) is False:
+                    return  # it was counted there
+            else:
+                known = groups.get((id(code), offset))
+                if known is not None and known[0].message == args[0] and own_ident() in known[0].idents:
+                    store.lost += len(store.events) == EVENTS
+                    store.events.append(known[0])
+                    known[0].last_at = at = now()
+                    store.told_s += at - started
+                    return
+            if "NoneType" in args[0] or type(exc) is RuntimeError:
                 try:
-                    started = now()
                     call(look, code, offset, exc)
-                    store.told_s += now() - started
                 except OVERFLOW:
                     pass
+                store.told_s += now() - started
 
         return raised
 
     def _look(self, code: CodeType, offset: int, exc: BaseException) -> None:
         """Count an exception in its first frame that is not of the interpreter's own library: it may handle its own."""
-        stack = exc.__traceback__  # of a type of the interpreter's own
-        if stack is None or is_library(code.co_filename) or kind_of(exc) == OTHER:
+        first = stack = exc.__traceback__  # of a type of the interpreter's own
+        if first is None or stack is None or is_library(code.co_filename) or kind_of(exc) == OTHER:
             return
         while stack.tb_next is not None:
             stack = stack.tb_next
@@ -141,5 +163,8 @@ class RaiseHook:
                 return
             if len(self._known) >= _KNOWN:
                 self._known.clear()
-            known = self._known[key] = (code, inner, group)
-        self._store.raised(known[2], exc)
+                self._direct.clear()
+            known = self._known[key] = (group, code, inner)
+            if stack is first and group.kind == NIL:
+                self._direct[id(code), offset] = known
+        self._store.raised(known[0], exc)

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 SILENT = "sys.monitoring"  # who sees what is swallowed in silence
 _GROUPS = 256
-_EVENTS = 16384
+EVENTS = 16384
 _EXCEPTIONS = 4096
 _LOGGERS = 4
 _THREADS = 8
+_IDENTS = 256
 # From the least telling on.
 _RANKS = {name: rank for rank, name in enumerate((
     SILENT, "logging", "multiprocessing.pool", "concurrent.futures", "sys.unraisablehook", "asyncio",
@@ -113,7 +114,7 @@ class Store:
         self._groups: dict[Key, Group] = {}
         self._numbers = itertools.count(1)
         self._known = Known(now)
-        self._events: deque[tuple[Any, ...]] = deque(maxlen=_EVENTS)
+        self.events: deque[Any] = deque(maxlen=EVENTS)  # (group, …), or a group: one that was raised
         self._lock = threading.Lock()  # guards all below
         self._told: dict[int, _Told] = {}
         self._sequence = 0
@@ -139,10 +140,12 @@ class Store:
     def raised(self, group: Group, exc: BaseException) -> None:
         """Note that an exception of a group has been raised."""
         ident, name = get_ident(), ""
-        if ident not in group.idents and len(group.idents) < _THREADS:
-            group.idents.add(ident)
+        if ident not in group.idents:
+            if len(group.idents) < _IDENTS:
+                group.idents.add(ident)
             name = _thread_name(ident)
-        self.append((group, self._now(), name))
+        group.last_at = self._now()
+        self.append((group, group.last_at, name) if name else group)
         if group.kind == MUTATION:
             self._observe(exc)
 
@@ -164,10 +167,10 @@ class Store:
             group = self._groups.setdefault(key, Group(next(self._numbers), kind, exc, spots))
         return group
 
-    def append(self, event: tuple[Any, ...]) -> None:
+    def append(self, event: Any) -> None:
         """Note it."""
-        self.lost += len(self._events) == _EVENTS
-        self._events.append(event)
+        self.lost += len(self.events) == EVENTS
+        self.events.append(event)
 
     def _observe(self, exc: BaseException) -> None:
         for observer in observers.copy():
@@ -183,7 +186,7 @@ class Store:
     @property
     def buffered(self) -> int:
         """What is not yet added up, and groups."""
-        return len(self._events) + len(self._groups)
+        return len(self.events) + len(self._groups)
 
     def data(self, since: int) -> dict[str, Any]:
         """The groups that have changed after number `since`."""
@@ -201,15 +204,20 @@ class Store:
             self._fold()
 
     def _fold(self) -> None:
-        for _ in range(len(self._events)):  # what comes meanwhile is for the next time
-            group, at, thread, *told = self._events.popleft()
+        for _ in range(len(self.events)):  # what comes meanwhile is for the next time
+            event = self.events.popleft()
+            self._sequence += 1
+            if type(event) is Group:
+                event.count_one(SILENT, event.last_at)
+                event.sequence = self._sequence
+                continue
+            group, at, thread, *told = event
+            group.sequence = self._sequence
             _add(group.threads, thread, _THREADS)
             if told:
                 self._account(group, at, *told)
             else:
                 group.count_one(SILENT, at)
-            self._sequence += 1
-            group.sequence = self._sequence
 
     def _account(self, group: Group, at: float, by: str, number: int, ended: bool, logger: str) -> None:
         told = self._told.get(number)
