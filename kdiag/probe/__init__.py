@@ -10,6 +10,6 @@
 - Everything is bounded: messages, buffers, hosts, and the share of the processor that it may use.
 
 The parts: `boot` (the text that is run first), `loading`, `door`, `wire`, `server`, `methods` (what hosts can ask
-for), `lifecycle`, `lease`, `sensing` with `sensors` and `cost`, `worker` (a thread of ours), `fork`, `crashes`;
-`preloaded` and `visit` for services that have a door from their start.
+for), `lifecycle`, `lease`, `sensing` with `sensors` (and `hooks` for crashes) and `cost`, `worker` (a thread of ours),
+`fork`, `crashes` (of ours); `preloaded` and `visit` for services that have a door from their start.
 """

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 SILENT = "sys.monitoring"  # who sees what is swallowed in silence
-_GROUPS = 256
+_GROUPS = 128  # all of them fit into one answer
+_OTHERS = 96  # of other kinds, so that there is room for those that are looked for
 EVENTS = 16384
 _EXCEPTIONS = 4096
 _LOGGERS = 4
@@ -161,7 +162,7 @@ class Store:
         key = key_of(type_of(exc), [*places, *((spot.code.co_filename, spot.line) for spot in spots)])
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= _GROUPS:
+            if len(self._groups) >= (_OTHERS if kind == OTHER else _GROUPS):
                 self.lost += 1
                 return None
             group = self._groups.setdefault(key, Group(next(self._numbers), kind, exc, spots))
