@@ -55,7 +55,7 @@ def stack_of(exc: BaseException) -> list[Spot]:
         if not is_own_file(stack.tb_frame.f_code.co_filename):
             trail.append(stack)
         stack = stack.tb_next
-    found = [Spot(each.tb_frame, each.tb_frame.f_code, each.tb_lasti, max(0, each.tb_lineno or 0)) for each in reversed(trail)]
+    found = [Spot(each.tb_frame, each.tb_frame.f_code, each.tb_lasti, each.tb_lineno or 0) for each in reversed(trail)]
     if head is not None and len(found) < FRAMES:
         found.extend(islice(callers(_running(head.tb_frame)), FRAMES - len(found)))
     return found
@@ -66,7 +66,7 @@ def callers(frame: FrameType | None) -> Iterator[Spot]:
     while frame is not None:
         frame = frame.f_back
         if frame is not None and not is_own_file(frame.f_code.co_filename):
-            yield Spot(frame, frame.f_code, frame.f_lasti, max(0, frame.f_lineno or 0))
+            yield Spot(frame, frame.f_code, frame.f_lasti, frame.f_lineno or 0)
 
 
 def key_of(type_name: str, places: Iterable[tuple[str, int]]) -> Key:
