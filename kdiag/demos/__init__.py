@@ -49,5 +49,10 @@ DEMOS: Mapping[str, Demo] = MappingProxyType(
             "deadlock",
             "A warehouse locks stock before ledger when it ships, and ledger before stock when it takes back.",
         ),
+        "nil": Demo(
+            "kdiag.demos.nil",
+            "nil-dereference",
+            "A scheduler reads the name of a node that is gone, logs the failure, and places no pod any more.",
+        ),
     }
 )

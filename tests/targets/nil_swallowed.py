@@ -1,4 +1,4 @@
-"""Sick from Python 3.12 on: nil-dereference. A poller swallows every error in silence; it has not worked for long.
+"""Sick: nil-dereference, to be seen from Python 3.12 on. A poller swallows every error in silence.
 
 To blame: the line that reads the rate. The None is a global that is set when the rates are loaded, which never happens.
 With the argument `healthy` they are; then there are only errors of other kinds that are expected and handled.
