@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,12 @@ import pytest
 from tests.functional.test_truth_table import diagnose, summary
 from tests.support.cases import running
 from tests.support.interpreters import of_minor
-from tests.support.targets import start_target
-from tests.targets.truth import SICK, culprit_lines, origin_lines
+from tests.support.targets import REPOSITORY, start_target
+from tests.targets.truth import LOOK_ALIKES, SICK, culprit_lines, origin_lines
 
 if TYPE_CHECKING:
     from tests.support.targets import Target
+    from tests.targets.truth import Case
 
 # What was done to the None, and what was None.
 SEEN = {
@@ -29,6 +32,7 @@ SEEN = {
     "nil_apscheduler": ("for report in reports", "reports"),
 }
 FRAMEWORKS = [case for case in SICK if case.script in SEEN and case.needs]
+HEALTHY_FRAMEWORKS = [case for case in LOOK_ALIKES if case.script in SEEN and case.needs]
 STANDARD = [script for script in SEEN if script not in {case.script for case in FRAMEWORKS}]
 
 
@@ -57,10 +61,27 @@ def test_a_none_is_traced_to_its_origin(script: str, minor: tuple[int, int]) -> 
         assert_told(target)
 
 
+def lent() -> dict[str, str]:
+    """The frameworks of the environment that runs the tests, for another interpreter: they are pure Python."""
+    return {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{sysconfig.get_path('purelib')}"}
+
+
+@pytest.mark.parametrize("minor", [(3, 11), (3, 13)], ids=lambda minor: f"3.{minor[1]}")
 @pytest.mark.parametrize("case", FRAMEWORKS, ids=lambda case: case.name)
-def test_a_none_in_a_framework_is_traced_to_its_origin(case: object) -> None:
-    with running(case) as target:  # type: ignore[arg-type]
+def test_a_none_in_a_framework_is_traced_to_its_origin(case: Case, minor: tuple[int, int]) -> None:
+    with running(case, of_minor(minor), lent()) as target:
         assert_told(target)
+
+
+@pytest.mark.parametrize("case", HEALTHY_FRAMEWORKS, ids=lambda case: case.name)
+def test_a_healthy_framework_under_load_stays_healthy_where_everything_is_seen(case: Case) -> None:
+    with running(case, of_minor((3, 13)), lent()) as target:
+        code, report = diagnose(target, "--for", "8s")
+    crashes = [
+        finding for finding in report["findings"] if finding["verdict"] in {"nil-dereference", "unhandled-crash"}
+    ]
+    assert not crashes, summary(report)
+    assert code == 0, summary(report)
 
 
 def test_what_cannot_be_seen_before_3_12_is_said() -> None:

@@ -15,14 +15,14 @@ import pytest
 from tests.support.targets import Target, start_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.support.interpreters import Interpreter
     from tests.targets.truth import Case
 
 
 @contextlib.contextmanager
-def running(case: Case, python: Interpreter | None = None) -> Iterator[Target]:
+def running(case: Case, python: Interpreter | None = None, env: Mapping[str, str] | None = None) -> Iterator[Target]:
     """Start the case's target and its traffic, and wait for what the traffic is to bring about.
 
     Whatever is done to it meanwhile, it must live on.
@@ -33,7 +33,7 @@ def running(case: Case, python: Interpreter | None = None) -> Iterator[Target]:
     if missing:
         pytest.skip(f"{case.name}: {', '.join(missing)} not installed (dependency group `targets`)")
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(start_target(case.script, *case.arguments, python=python))
+        target = stack.enter_context(start_target(case.script, *case.arguments, python=python, env=env))
         if case.load:
             load = case.load
             bounds = {"requests": load.requests} if load.requests else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -9,10 +11,15 @@ from kdiag.core.detectors import DETECTORS
 from kdiag.core.model import (
     SEVERITIES,
     Child,
+    ClassPlace,
     CollectorSample,
+    CrashAccount,
+    CrashFrame,
+    CrashGroup,
     Finding,
     Frame,
     LineFacts,
+    NilUsed,
     ProcessSample,
     ProfiledStack,
     ProfileSample,
@@ -23,6 +30,8 @@ from kdiag.core.model import (
     Window,
 )
 from kdiag.core.verdict import conclude, settled
+from tests.support.crashes import FILE as CRASH_FILE
+from tests.support.inside import with_probe
 from tests.support.windows import (
     ANYIO_WORKER,
     BOOT,
@@ -43,6 +52,13 @@ from tests.support.windows import (
     check,
 )
 
+CRASH_SOURCES = [
+    "def main(node=None):\n    return node.name\n",
+    (
+        "class Scheduler:\n    node = None\n    def place(self, *args, **kwargs):\n        for x in self.node:\n"
+        "            place(*args, **kwargs)\nasync def place(x):\n    with x: await x\n    x += node[x]\n"
+    ),
+]
 FRAMES = [*{f for part in (FUTURES_TASK, ANYIO_WORKER, WAITRESS_WORKER, GTHREAD_TASK, CALLBACK) for f in part}]
 STACKS = st.one_of(
     st.tuples(
@@ -117,6 +133,44 @@ PROFILE = st.builds(
     ),
 )
 
+LINES = st.integers(0, 12)
+NAMED = st.sampled_from(["node", "self", "x"])
+CRASH_FRAMES = st.builds(
+    CrashFrame,
+    file=st.sampled_from([CRASH_FILE, "/srv/other.py", "", "<frozen os>"]),
+    line=LINES,
+    function=st.sampled_from(["main", "place", "Scheduler.place", "<module>", "<lambda>", "f.<locals>.wrapper", ""]),
+    first=LINES,
+    span=st.none() | st.tuples(LINES, LINES, st.integers(0, 30), st.integers(0, 30)),
+    none=st.lists(NAMED, max_size=2).map(tuple),
+)
+USED = st.builds(
+    NilUsed,
+    chain=st.lists(NAMED, min_size=1, max_size=2).map(tuple),
+    how=st.sampled_from(["attribute", "call", "subscript", "iteration", "operation", "with", "await", "unpack"]),
+    attribute=st.sampled_from(["", "name"]),
+    stored_at=LINES,
+    argument=st.booleans(),
+    owner=st.none() | st.just(ClassPlace("cache.Scheduler", CRASH_FILE, 1)),
+)
+CRASHES = st.builds(
+    CrashGroup,
+    number=st.integers(1, 3),
+    type=st.sampled_from(["AttributeError", "TypeError", "shop.Error", "SystemExit", ""]),
+    message=st.sampled_from(["", "'NoneType' object has no attribute 'name'", "'NoneType' object is not iterable"]),
+    kind=st.sampled_from(["nil", "mutation", "other"]),
+    count=st.integers(0, 50),
+    ended=st.integers(0, 3),
+    first_at=AT,
+    last_at=AT,
+    by=st.dictionaries(st.sampled_from(["logging", "sys.monitoring", "asyncio"]), st.integers(-5, 50)),
+    loggers=st.just(()),
+    threads=st.lists(NAMES, max_size=3).map(tuple),
+    frames=st.lists(CRASH_FRAMES, max_size=4).map(tuple),
+    used=st.none() | USED,
+)
+CRASH_TEXTS = st.sampled_from(["", "def main(:", "x", *CRASH_SOURCES])
+
 
 @st.composite
 def windows(draw: st.DrawFn) -> Window:
@@ -143,10 +197,23 @@ def windows(draw: st.DrawFn) -> Window:
         tuple(draw(st.lists(PROFILE, max_size=3))),
         lines=draw(st.dictionaries(keys, FACTS, max_size=5)),
         ended=draw(st.booleans()),
+        sources={CRASH_FILE: draw(CRASH_TEXTS)},
     )
 
 
-@given(windows())
+@st.composite
+def crashing(draw: st.DrawFn) -> Window:
+    """A window with a probe in it that was told of crashes."""
+    seen = with_probe(draw(windows()))
+    crashes = draw(st.lists(st.lists(CRASHES, max_size=3), min_size=len(seen.probe[:3]), max_size=len(seen.probe[:3])))
+    samples = [
+        replace(sample, crashes=CrashAccount(groups=tuple(groups)))
+        for sample, groups in zip(seen.probe, crashes, strict=False)
+    ]
+    return replace(seen, probe=tuple(samples))
+
+
+@given(st.one_of(windows(), crashing()))
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_no_window_breaks_a_detector(window: Window) -> None:
     outcomes = [detector.detect(window) for detector in DETECTORS]
