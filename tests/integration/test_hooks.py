@@ -276,3 +276,8 @@ def test_in_a_probe_it_comes_and_goes(python: Interpreter) -> None:
             assert channel.cost().crashes == 0
         process.assert_clean()
         assert process.do("living_modules")["names"] == []
+
+
+@each_interpreter()
+def test_a_process_may_end_with_the_hooks_in(python: Interpreter) -> None:
+    assert "logging" in play(python, "exits")["hooks"]

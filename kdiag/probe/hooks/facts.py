@@ -134,9 +134,9 @@ def _running(frame: FrameType) -> FrameType | None:
 def _frame(code: CodeType, offset: int, line: int, nones: list[str]) -> dict[str, Any]:
     return {
         "file": text(code.co_filename),
-        "line": line,
+        "line": max(0, line),
         "function": text(getattr(code, "co_qualname", code.co_name)),
-        "first": code.co_firstlineno,
+        "first": max(0, code.co_firstlineno),
         "span": _span(code, offset),
         "none": nones,
     }
