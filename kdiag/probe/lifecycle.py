@@ -189,7 +189,9 @@ class Probe:
             from .postmortem import leave_record  # noqa: PLC0415
 
             leave_record()
-            self._disarm()
+            signals, self.signals = self.signals, None
+            if signals is not None:
+                signals.end()
 
     def _at_exit(self) -> None:
         if os.getpid() == self.pid:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import sys
 
-from .state import FatalFile, append, open_fatal_file, state_folder, sweep, who
+from .state import FatalFile, append, in_state_folder, state_folder, sweep, who
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,38 +47,50 @@ class FatalSignals:
         """
         if self._file is not None and self._file.intact:
             return
-        self.disarm()
-        if not signals_are_free():
+        if not (self.in_place or signals_are_free()):
             return
         import faulthandler  # noqa: PLC0415 - not before the service has started
         from _weakref import ref  # noqa: PLC0415
 
+        self._remove()
         sweep(state_folder())
-        self._file = open_fatal_file()
-        self._faulthandler = faulthandler
-        handle = _Handle(self._file.descriptor)
+        file = in_state_folder(FatalFile)
+        handle = _Handle(file.descriptor)
+        self._file, self._handle, self._faulthandler = file, ref(handle), faulthandler
         faulthandler.enable(handle, **_ENABLED)
-        self._handle = ref(handle)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether faulthandler would write into a file of ours."""
+        return self._handle is not None and self._handle() is not None
 
     def disarm(self) -> None:
         """End: the signals do what they did before, and the file is gone."""
-        file = self._disable()
-        if file is not None:
-            file.remove()
-            sweep(file.folder)
+        if self.in_place and self._faulthandler is not None and nobody_came_later():
+            self._faulthandler.disable()
+        self.end()
+
+    def end(self) -> None:
+        """The process ends, and its faulthandler with it: only the file has to go."""
+        folder = self._remove()
+        if folder is not None:
+            sweep(folder)
 
     def abandon(self) -> None:
         """End in a forked child: the file is the parent's."""
-        file = self._disable()
-        if file is not None:
-            file.close()
-
-    def _disable(self) -> FatalFile | None:
-        file, self._file = self._file, None
-        if self._handle is not None and self._handle() is not None and self._faulthandler is not None:
+        if self.in_place and self._faulthandler is not None:
             self._faulthandler.disable()
-        self._handle = None
-        return file
+        if self._file is not None:
+            self._file.close()
+        self._file = self._handle = None
+
+    def _remove(self) -> str | None:
+        """Remove the file, if there is one, and return its folder."""
+        file, self._file, self._handle = self._file, None, None
+        if file is None:
+            return None
+        file.remove()
+        return file.folder
 
 
 class _Handle:
@@ -106,6 +118,26 @@ def signals_are_free() -> bool:
     return len(taken) == 2 and not any(mask >> (number - 1) & 1 for mask in taken for number in _SIGNALS)
 
 
+def nobody_came_later() -> bool:
+    """Whether the signals that faulthandler has taken are all its own still.
+
+    Taking it away would take away with it what C code, such as another runtime, has put in its place since then; such
+    code takes some of them only, so that they have more than one handler.
+    """
+    try:
+        import ctypes  # noqa: PLC0415
+
+        libc = ctypes.CDLL(None)
+        action = ctypes.create_string_buffer(256)  # the handler comes first
+        handlers = set()
+        for number in _SIGNALS:
+            if libc.sigaction(number, None, action) == 0:
+                handlers.add(action.raw[: ctypes.sizeof(ctypes.c_void_p)])
+    except (ImportError, OSError, AttributeError):  # an interpreter that was built without
+        return True
+    return len(handlers) == 1
+
+
 def leave_record() -> None:
     """If the process ends by an exception, write that down; to be called when it ends.
 
@@ -114,7 +146,8 @@ def leave_record() -> None:
     """
     crash = uncaught()
     if crash is not None:
-        append(state_folder(), record_of(crash))
+        record = record_of(crash)
+        in_state_folder(lambda folder: append(folder, record))
 
 
 def uncaught() -> BaseException | None:

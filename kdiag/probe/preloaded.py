@@ -111,19 +111,22 @@ class _Keeper:
             sleep(0.0001)
         return True
 
-    def close(self) -> None:
-        """Take the door away; only while no thread runs."""
-        self._disarm()
+    def close(self, *, ending: bool = False) -> None:
+        """Take the door away; only while no thread runs. The end of the process takes care of its signals itself."""
+        signals, self._signals = self._signals, None
+        if signals is not None:
+            (signals.end if ending else signals.disarm)()
         if self._door is not None:
             from .boot import close_door  # noqa: PLC0415
 
             close_door(self._door.folder)
-            self.forget()
+            self._let_go()
 
     def retire(self) -> None:
         """Let nobody in any more; the thread ends with the host that is inside."""
         self._ending = self._retired = True
-        self._disarm()
+        if self._signals is not None:
+            self._signals.disarm()
         if self._door is not None:
             from .boot import close_door  # noqa: PLC0415
 
@@ -133,6 +136,9 @@ class _Keeper:
         """Let go of the sockets and leave the door where it is: in a forked child it is the parent's."""
         if self._signals is not None:
             self._signals.abandon()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._door is not None:
             self._door.let_go()
         if self._host is not None:
@@ -184,6 +190,7 @@ class _Keeper:
         """A connection of a host that may come in; None when none came for a while, or we are to end."""
         import _socket  # noqa: PLC0415 - here and not above: not in the way of the service's start
 
+        self._arm()
         if self._door is None or not self._door.usable:
             self._open()
         if self._door is None:
@@ -200,10 +207,11 @@ class _Keeper:
         return None
 
     def _open(self) -> None:
-        from .door import open_own_door, remove_dead_doors  # noqa: PLC0415
+        from .door import close_door, open_own_door, remove_dead_doors  # noqa: PLC0415
 
-        self.close()
-        self._arm()
+        if self._door is not None:
+            close_door(self._door.folder)
+            self._let_go()
         found = open_own_door()
         if found is not None:
             self._door = _Door(*found)
@@ -214,15 +222,10 @@ class _Keeper:
         try:
             from .postmortem import FatalSignals  # noqa: PLC0415
 
-            self._signals = FatalSignals()
+            self._signals = self._signals or FatalSignals()
             self._signals.arm()
         except Exception:  # noqa: S110 - no folder, no descriptor: then they leave nothing
             pass
-
-    def _disarm(self) -> None:
-        signals, self._signals = self._signals, None
-        if signals is not None:
-            signals.disarm()
 
 
 def _name_thread(native_id: int, name: bytes) -> None:
@@ -268,6 +271,10 @@ def install() -> None:
 
 def uninstall() -> None:
     """Close the door and end its thread; a host that is inside goes on until it leaves."""
+    _take_away(ending=False)
+
+
+def _take_away(*, ending: bool) -> None:
     global _keeper
     with _turn:
         keeper, _keeper = _keeper, None
@@ -275,7 +282,7 @@ def uninstall() -> None:
             return
         atexit.unregister(_at_exit)
         if keeper.end():
-            keeper.close()
+            keeper.close(ending=ending)
         else:
             keeper.retire()
 
@@ -288,7 +295,7 @@ def _at_exit() -> None:
             leave_record()
     except Exception:  # noqa: S110 - a service never hears of our troubles
         pass
-    uninstall()
+    _take_away(ending=True)
 
 
 def _before_fork() -> None:

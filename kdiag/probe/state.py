@@ -4,8 +4,9 @@ Separate from `postmortem`, which says what is written: here are only files.
 
 - `$XDG_STATE_HOME/kdiag` where that is set, else a folder in one of the shared ones, mode 0700 and checked to be ours.
 - The records are lines; what is too much goes, by halves. Of files for fatal signals the newest stay.
-- A process holds a lock on its file for fatal signals. One that is not locked and holds no more than its first line is
-  of a process that was killed; whoever comes or goes next removes it, and the folder once it is empty.
+- A process holds a lock on its file for fatal signals, from before the file has its name. One that is not locked and
+  holds no more than its first line is of a process that was killed; whoever comes or goes next removes it, and the
+  folder once it is empty.
 """
 
 from __future__ import annotations
@@ -14,15 +15,23 @@ import os
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 RECORDS = "crashes.jsonl"
 OLDER = ".1"
 FATAL = "fatal-"
+_UNNAMED = "new-"
 MOST_BYTES = 256 * 1024  # of the records; as many again that are older
 MOST_FATAL = 32
 LONGEST_TEXT = 200
 SHARED = ("/var/tmp", "/tmp", "/dev/shm")  # noqa: S108 - for a folder of mode 0700
 _HIGHEST = 1023  # a service that closes all descriptors and opens others gets low numbers
 _PLACES = 8
+_TRIES = 5
+_UNNAMED_S = 60.0  # it lasts microseconds
 _LOCK_TRIES = 20
 _LOCK_PAUSE_S = 0.01
 
@@ -32,7 +41,8 @@ class FatalFile:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.path = f"{folder}/{FATAL}{os.getpid()}-{os.urandom(4).hex()}.txt"
+        name = f"{os.getpid()}-{os.urandom(4).hex()}.txt"
+        self.path = f"{folder}/{_UNNAMED}{name}"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self.descriptor = _moved_up(os.open(self.path, flags, 0o600))
         self._identity = _identity(self.descriptor)
@@ -40,9 +50,11 @@ class FatalFile:
         try:
             os.lockf(self.descriptor, os.F_TLOCK, 0)  # the process's own: no child inherits it
             os.write(self.descriptor, " ".join(map(str, who())).encode(errors="replace") + b"\n")
+            os.rename(self.path, f"{folder}/{FATAL}{name}")
         except OSError:
             self.remove()
             raise
+        self.path = f"{folder}/{FATAL}{name}"
 
     @property
     def intact(self) -> bool:
@@ -63,16 +75,18 @@ class FatalFile:
             os.close(self.descriptor)
 
 
-def open_fatal_file() -> FatalFile:
-    """Make one; a folder that another process removes meanwhile is made anew.
+def in_state_folder(use: Callable[[str], Any]) -> Any:
+    """Call `use` with the folder; where another process has swept that away meanwhile, with a new one.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: there can be none, or it cannot be used.
     """
-    try:
-        return FatalFile(state_folder())
-    except FileNotFoundError:
-        return FatalFile(state_folder())
+    for _ in range(_TRIES):
+        try:
+            return use(state_folder())
+        except FileNotFoundError:
+            continue
+    return use(state_folder())
 
 
 def who() -> tuple[int, int, str, str]:
@@ -132,8 +146,11 @@ def sweep(folder: str) -> None:
     try:
         paths = [f"{folder}/{name}" for name in os.listdir(folder) if name.startswith(FATAL)]
         crashed = [path for path in paths if _holds_a_crash(path)]
-        for path in sorted(crashed, key=lambda path: os.lstat(path).st_mtime)[:-MOST_FATAL]:
+        for path in sorted(crashed, key=_written_at)[:-MOST_FATAL]:
             os.unlink(path)
+        for path in [f"{folder}/{name}" for name in os.listdir(folder) if name.startswith(_UNNAMED)]:
+            if time.time() - _written_at(path) > _UNNAMED_S:
+                os.unlink(path)
         os.rmdir(folder)
     except OSError:  # it is not empty, as a rule; or somebody else does the same
         pass
@@ -158,6 +175,10 @@ def _holds_a_crash(path: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _written_at(path: str) -> float:
+    return os.lstat(path).st_mtime
 
 
 def _lock(descriptor: int) -> None:

@@ -40,7 +40,8 @@ _SIGNALS = {
 }
 _THREAD = re.compile(r"(?:Current thread|Thread) 0x([0-9a-f]+)[^\n]*\(most recent call first\):")
 _FRAME = re.compile(r' {2}File "(.+)", line (\d+) in (.+)')
-_OWN = "/kdiag/probe/"  # the thread that keeps a preloaded door is no part of the story
+_STARTERS = frozenset({"runpy.py", "<frozen runpy>"})
+_OWN = ("/kdiag/probe/", "<kdiag>/")  # threads of ours are no part of the story
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -154,8 +155,8 @@ def _threads(said: str) -> list[EndedThread]:
         end = heads[number + 1].start() if number + 1 < len(heads) else len(said)
         lines = said[head.end() : end].strip("\n").split("\n\n")[0]
         matches = list(_FRAME.finditer(lines))[:_MOST_FRAMES]
-        frames = tuple(Frame(match[1], int(match[2]), match[3]) for match in matches)
-        if frames and all(_OWN in frame.file for frame in frames):
+        frames = _of_the_program([Frame(match[1], int(match[2]), match[3]) for match in matches])
+        if any(own in frame.file for frame in frames for own in _OWN):
             continue
         thread = EndedThread(head[1], frames)
         if head[0].startswith("Current"):
@@ -163,6 +164,13 @@ def _threads(said: str) -> list[EndedThread]:
         else:
             found.append(thread)
     return found
+
+
+def _of_the_program(frames: list[Frame]) -> tuple[Frame, ...]:
+    """The frames without what starts a module (`python -m`)."""
+    while frames and frames[-1].file.rpartition("/")[2] in _STARTERS:
+        frames.pop()
+    return tuple(frames)
 
 
 def _content(path: Path, most: int) -> bytes:

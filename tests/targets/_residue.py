@@ -29,7 +29,7 @@ def snapshot() -> Snapshot:
         "python_threads": _python_threads(),
         "main_thread": _main_thread(),
         "descriptors": _descriptors(),
-        "files": sorted(str(path) for folder in FOLDERS for path in Path(folder).glob(f".kdiag-*-{os.getpid()}*")),
+        "files": sorted(str(path) for folder in FOLDERS for path in _files(Path(folder))),
         "modules": sorted(name for name in sys.modules if "kdiag" in name),
         "main_names": sorted(sys.modules["__main__"].__dict__),
         "sys_names": sorted(name for name in vars(sys) if name != FORK_SLOT),
@@ -46,6 +46,7 @@ def snapshot() -> Snapshot:
         "gc": [gc.isenabled(), list(gc.get_threshold()), gc.get_debug(), [_name(each) for each in gc.callbacks]],
         "atexit": atexit._ncallbacks() if sys.version_info >= (3, 14) else -1,  # before, it counts what was taken back
         "signals": {int(number): _name(signal.getsignal(number)) for number in sorted(signal.valid_signals())},
+        "caught": _caught(),
         "mask": sorted(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "switch_interval": sys.getswitchinterval(),
         "recursion_limit": sys.getrecursionlimit(),
@@ -58,6 +59,17 @@ def snapshot() -> Snapshot:
         ),
         "monitoring": _monitoring(),
     }
+
+
+def _files(folder: Path) -> list[Path]:
+    """The doors of this process, and the files that fatal signals would leave their stacks in."""
+    return [*folder.glob(f".kdiag-*-{os.getpid()}*"), *folder.glob(f".kdiag-*-crashes/fatal-{os.getpid()}-*")]
+
+
+def _caught() -> list[str]:
+    """The signals that are ignored and caught, by C code too; not those of the C library itself (32 and 33)."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    return [f"{line[0]} {int(line[1], 16) & 0x7FFFFFFF:x}" for line in lines if line[0] in {"SigIgn:", "SigCgt:"}]
 
 
 def _python_threads() -> list[str]:
