@@ -32,7 +32,7 @@ class Crash:
     """One fingerprint over a window of `span_s` seconds; the group's numbers are the window's.
 
     Attributes:
-        caught: where it is caught for good, as far as the sources tell.
+        caught: where it is caught for good, as far as the sources tell; not asked where a hook tells that nobody does.
         own: whether it is raised in the service's own code.
     """
 
@@ -96,8 +96,10 @@ def _added(before: CrashGroup, now: CrashGroup) -> CrashGroup:
 def _crash(group: CrashGroup, span_s: float, window: Window, ownership: Ownership) -> Crash:
     # Raised before the window and told of in it: they are no less news.
     count = max(group.count, group.ended, sum(number for number in group.by.values() if number > 0))
+    hooks = {hook for hook, number in group.by.items() if number > 0}
+    caught = catch(group, window.sources) if hooks <= {SILENT, LOGGED} else None
     own = bool(group.frames) and ownership.tier(group.frames[0].frame) is Tier.OWN
-    return Crash(replace(group, count=count), span_s, catch(group, window.sources), own)
+    return Crash(replace(group, count=count), span_s, caught, own)
 
 
 def frames_of(group: CrashGroup) -> tuple[Frame, ...]:

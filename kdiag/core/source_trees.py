@@ -7,6 +7,7 @@ interpreter counts them.
 from __future__ import annotations
 
 import ast
+from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -71,11 +72,19 @@ class SourceTree:
                 parts = [name, *(["<locals>"] if parts and isinstance(each, Function) else []), *parts]
         return ".".join(parts) or "<module>"
 
+    def _on(self, line: int) -> Iterator[ast.AST]:
+        """The nodes whose text covers a line, from the outside in; what lies elsewhere is not walked over."""
+        pending: deque[ast.AST] = deque([self.module])
+        while pending:
+            node = pending.popleft()
+            yield node
+            pending.extend(each for each in ast.iter_child_nodes(node) if _covers(each, line))
+
     def ending_with(self, span: Span) -> list[ast.expr | ast.stmt]:
         """The nodes at an instruction's position: those that begin there, too, or else all that end there."""
         line, end_line, column, end_column = span
         nodes = [
-            node for node in ast.walk(self.module)
+            node for node in self._on(end_line)
             if isinstance(node, ast.expr | ast.stmt)
             and (node.end_lineno, node.end_col_offset) == (end_line, end_column)
             and (node.lineno, node.col_offset) <= (line, column)
@@ -86,7 +95,7 @@ class SourceTree:
     def touching(self, line: int) -> list[ast.expr | ast.stmt]:
         """The statements on a line and the expressions in them that touch it; not what is in their bodies."""
         return [
-            node for node in ast.walk(self.module)
+            node for node in self._on(line)
             if isinstance(node, ast.expr | ast.stmt) and node.lineno <= line <= _last_line(node)
         ]  # fmt: skip
 
@@ -101,7 +110,7 @@ class SourceTree:
         if name == "<module>":
             return self.module
         named = [
-            node for node in ast.walk(self.module)
+            node for node in self._on(frame.line)
             if isinstance(node, Function) and getattr(node, "name", "<lambda>") == name
             and first_line(node) <= frame.line <= (node.end_lineno or 0)
         ]  # fmt: skip
@@ -166,6 +175,15 @@ def never_none(value: ast.expr | None) -> bool:
         ast.JoinedStr | ast.List | ast.Dict | ast.Set | ast.Tuple | Comprehension | ast.BinOp | ast.Compare
         | ast.Lambda | ast.UnaryOp,
     )  # fmt: skip
+
+
+def _covers(node: ast.AST, line: int) -> bool:
+    """Whether a node's text covers a line; what has no position of its own may."""
+    end = getattr(node, "end_lineno", None)
+    if end is None:
+        return True
+    first = first_line(node) if isinstance(node, Function | ast.ClassDef) else int(getattr(node, "lineno", 0))
+    return first <= line <= int(end)
 
 
 def _in_header(child: ast.AST, scope: Scope) -> bool:
