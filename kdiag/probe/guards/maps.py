@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import effects
-from .methods import iterating, missing, new, portable, setting, viewing, writing
+from .methods import deleting, iterating, new, portable, setting, viewing, writing
 from .views import GuardedItems, GuardedKeys, GuardedValues
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _V = TypeVar("_V")
 _OF_ANY: dict[str, effects.Effect] = {"clear": effects.empty, "update": effects.merge, "__ior__": effects.merge}
 _OF_MAP: dict[str, effects.Effect] = {
     **_OF_ANY,
-    "__delitem__": effects.remove,
     "setdefault": effects.insert,
     "pop": effects.remove,
     "popitem": effects.empty,
@@ -48,7 +47,7 @@ _OF_SET: dict[str, effects.Effect] = {
     "discard": effects.remove,
     "pop": effects.empty,
 }
-WRITES: dict[Any, dict[str, effects.Effect]] = {
+_WRITES: dict[Any, dict[str, effects.Effect]] = {
     dict: _OF_MAP,
     set: _OF_SET,
     OrderedDict: {**_OF_MAP, "move_to_end": effects.move},
@@ -60,11 +59,12 @@ def _guarded(base: type) -> Callable[[_C], _C]:
     """Give a subclass of `base` the methods that make it guarded."""
 
     def decorate(kind: _C) -> _C:
-        methods = {name: writing(base, name, effect) for name, effect in WRITES[base].items()}
-        methods.update(__new__=new(base), __getattr__=missing(base), __iter__=iterating(base, "__iter__"))
+        methods = {name: writing(base, name, effect) for name, effect in _WRITES[base].items()}
+        methods.update(__new__=new(base), __iter__=iterating(base, "__iter__"))
         if base is not set:
             methods.update({name: viewing(base, name, view) for name, view in _VIEWS.items()})
-            methods.update(__setitem__=setting(base, effects.assign), __reversed__=iterating(base, "__reversed__"))
+            methods.update(__setitem__=setting(base, effects.assign), __delitem__=deleting(base, effects.remove))
+            methods["__reversed__"] = iterating(base, "__reversed__")
         for name, method in methods.items():
             setattr(kind, name, method)
         return kind
@@ -76,8 +76,9 @@ def _guarded(base: type) -> Callable[[_C], _C]:
 class GuardedMap(dict[_K, _V]):
     """A dict that flags conflicts between threads."""
 
-    __slots__ = ("__weakref__", "_guard")
+    __slots__ = ("__weakref__", "_guard", "_passes")
     _guard: Guard
+    _passes: int  # the thread whose writes need no look
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return portable(super().__reduce_ex__(max(2, protocol)), type(self))
@@ -87,8 +88,9 @@ class GuardedMap(dict[_K, _V]):
 class GuardedSet(set[_K]):
     """A set that flags conflicts between threads."""
 
-    __slots__ = ("_guard",)
+    __slots__ = ("_guard", "_passes")
     _guard: Guard
+    _passes: int
 
     def __reduce__(self) -> Any:
         return portable(super().__reduce__(), type(self))
@@ -98,8 +100,9 @@ class GuardedSet(set[_K]):
 class GuardedOrderedDict(OrderedDict[_K, _V]):
     """An OrderedDict that flags conflicts between threads."""
 
-    __slots__ = ("_guard",)
+    __slots__ = ("_guard", "_passes")
     _guard: Guard
+    _passes: int
 
     def __reduce__(self) -> Any:
         return portable(super().__reduce__(), type(self))

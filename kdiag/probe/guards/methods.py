@@ -25,21 +25,10 @@ def new(base: type) -> Any:
     def __new__(cls: Any, /, *arguments: Any, **named: Any) -> Any:  # noqa: N807 - it becomes just that
         self = make(cls, *arguments, **named)
         self._guard = Guard(base.__name__)
+        self._passes = get_ident()  # who makes it may fill it
         return self
 
     return functools.update_wrapper(__new__, make)
-
-
-def missing(base: type) -> Any:
-    """`__getattr__`: what the interpreter made without `__new__`, as a set copies itself, gets its guard now."""
-
-    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
-        if name != "_guard":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._guard = Guard(base.__name__)
-        return self._guard
-
-    return __getattr__
 
 
 def setting(base: type, effect: Effect) -> Any:
@@ -47,12 +36,23 @@ def setting(base: type, effect: Effect) -> Any:
     plain: Callable[..., Any] = getattr(base, "__setitem__")  # noqa: B009 - no type says that it has one
 
     def __setitem__(self: Any, key: Any, value: Any, /) -> None:  # noqa: N807
-        guard = self._guard
-        if guard.thread != get_ident() or guard.iterations:
-            guard.before_write(self, effect, (key,))
+        if self._passes != get_ident():
+            self._guard.before_write(self, effect, (key,))
         plain(self, key, value)
 
     return functools.update_wrapper(__setitem__, plain)
+
+
+def deleting(base: type, effect: Effect) -> Any:
+    """`__delitem__`."""
+    plain: Callable[..., Any] = getattr(base, "__delitem__")  # noqa: B009 - no type says that it has one
+
+    def __delitem__(self: Any, key: Any, /) -> None:  # noqa: N807
+        if self._passes != get_ident():
+            self._guard.before_write(self, effect, (key,))
+        plain(self, key)
+
+    return functools.update_wrapper(__delitem__, plain)
 
 
 def writing(base: type, name: str, effect: Effect) -> Any:
@@ -60,9 +60,8 @@ def writing(base: type, name: str, effect: Effect) -> Any:
     plain: Callable[..., Any] = getattr(base, name)
 
     def method(self: Any, /, *arguments: Any, **named: Any) -> Any:
-        guard = self._guard
-        if guard.thread != get_ident() or guard.iterations:
-            guard.before_write(self, effect, arguments)
+        if self._passes != get_ident():
+            self._guard.before_write(self, effect, arguments)
         return plain(self, *arguments, **named)
 
     return functools.update_wrapper(method, plain)
@@ -73,7 +72,7 @@ def iterating(base: type, name: str) -> Any:
     plain: Callable[..., Any] = getattr(base, name)
 
     def method(self: Any) -> Any:
-        return self._guard.iterate(plain(self))
+        return self._guard.iterate(self, plain(self))
 
     return functools.update_wrapper(method, plain)
 
@@ -83,7 +82,7 @@ def viewing(base: type, name: str, view: type) -> Any:
     plain: Callable[..., Any] = getattr(base, name)
 
     def method(self: Any) -> Any:
-        return view(plain(self), self._guard)
+        return view(plain(self), self)
 
     return functools.update_wrapper(method, plain)
 
@@ -92,7 +91,7 @@ def portable(parts: Any, kind: type) -> Any:
     """What `__reduce_ex__` gave, without the guard: what is copied or pickled gets a guard of its own."""
     maker, arguments, state, *rest = (*parts, None)[: max(3, len(parts))]
     if isinstance(state, tuple) and isinstance(state[1], dict):
-        slots = {name: value for name, value in state[1].items() if name != "_guard"}
+        slots = {name: value for name, value in state[1].items() if name not in {"_guard", "_passes"}}
         state = (state[0], slots) if slots else state[0]
     plain = kind.__dict__.get("_plain", kind)
     if maker is not kind:  # copyreg.__newobj__, which takes the object's own class only

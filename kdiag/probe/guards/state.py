@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 REPORT, RAISE, HEAL = MODES = ("report", "raise", "heal")
 MOST_ITERATIONS = 16
 MOST_PLACES = 32  # that write, of all threads
+NOBODY = 0  # no thread has this ident
 _FIRST = 8  # so many writes at one place by one thread are looked at each, and then one in
 _ONE_IN = 16
 
@@ -72,12 +73,15 @@ class _Writer:
 class Guard:
     """What belongs to one guarded object.
 
+    The object's own `_passes` is the thread whose writes need no look: who wrote last, while nobody iterates and no
+    reads are watched.
+
     Nothing is locked, so that nobody ever waits for anybody. Each change is one step of the interpreter's; where two
     threads change the same thing at once, one of the two looks is lost.
     """
 
     __slots__ = (
-        "_is_named", "_turns", "_turns_of", "_writers", "iterations", "kind", "mode", "name", "number", "thread",
+        "_is_named", "_turns", "_turns_of", "_writer", "_writers", "iterations", "kind", "mode", "name", "number",
         "updates",
     )  # fmt: skip
 
@@ -87,7 +91,7 @@ class Guard:
         self.mode = REPORT
         self.name = made_at()
         self._is_named = False
-        self.thread = get_ident()  # who wrote last; at first, who made it
+        self._writer = get_ident()  # who wrote last; at first, who made it
         self.iterations: dict[int, Iteration] = {}  # by the iterator's id
         self.updates: Updates | None = None  # only where reads are watched, too
         self._turns = count(1)
@@ -104,7 +108,12 @@ class Guard:
             raise ValueError(f"mode is one of {', '.join(MODES)}, not {mode!r}")
         self.name, self._is_named, self.mode = name, True, mode
 
-    def iterate(self, iterator: Iterator[Any]) -> Iterator[Any]:
+    def watch(self, target: Any, updates: Updates) -> None:
+        """Look at every write from now on, and note them and the reads there."""
+        self.updates = updates
+        target._passes = NOBODY
+
+    def iterate(self, target: Any, iterator: Iterator[Any]) -> Iterator[Any]:
         """Note that the calling thread iterates; return what it is to iterate with."""
         if self.mode == HEAL:
             iterator = iter(list(iterator))
@@ -113,6 +122,7 @@ class Guard:
             self.iterations[id(iterator)] = Iteration(iterator, service_frame())
         else:
             LEDGER.dropped += 1
+        target._passes = NOBODY  # after the iteration is known: who lets somebody pass looks for one after that
         return iterator
 
     def before_write(self, target: Any, effect: Effect, arguments: tuple[Any, ...]) -> None:
@@ -140,7 +150,11 @@ class Guard:
             self.updates.note_read(key, version)
 
     def _look(self, target: Any, effect: Effect, arguments: tuple[Any, ...], ident: int) -> list[Conflict]:
-        takes_turn, self.thread = self.thread != ident, ident
+        takes_turn, self._writer = self._writer != ident, ident
+        self._forget_ended()
+        target._passes = ident
+        if self.iterations or self.updates is not None:
+            target._passes = NOBODY
         kind = _kind(target, effect, arguments)
         if kind is None:
             return []
@@ -148,7 +162,7 @@ class Guard:
         found = self._while_iterated(target, kind, key, frame) if self.iterations else []
         if self.updates is not None:
             found += self.updates.note_write(target, effect, arguments, self)
-        if takes_turn:
+        if takes_turn or self.updates is not None:
             found += self._take_turn(target, key, frame)
         return found
 
@@ -160,7 +174,6 @@ class Guard:
 
     def _while_iterated(self, target: Any, kind: str, key: object, frame: FrameType | None) -> list[Conflict]:
         """The conflicts with other threads' iterations; stacks are read once for each instruction that writes."""
-        self._forget_ended()
         instruction = (id(frame.f_code), frame.f_lasti) if frame is not None else (0, 0)
         found = []
         for each in list(self.iterations.values()):

@@ -17,7 +17,6 @@ from __future__ import annotations
 import functools
 import time
 from _thread import get_ident
-from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +24,7 @@ from ..sensors.places import place
 from . import effects
 from .evidence import NO_KEY, Moment, Side, moment, service_frame, thread_name
 from .ledger import LOST
-from .maps import WRITES, GuardedMap, GuardedOrderedDict
+from .maps import GuardedMap, GuardedOrderedDict
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from .state import Guard
 
 MOST_KEYS = 1024
-NOBODY = 0  # no thread has this ident
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 
 
@@ -121,16 +119,14 @@ def _is_plain(key: object) -> bool:
 def watching_reads(target: Any) -> None:
     """Have a guarded map's reads watched from now on; a set has no values, so that no update of one can be lost."""
     if isinstance(target, (GuardedMap, GuardedOrderedDict)) and target._guard.updates is None:
-        target._guard.updates = Updates()
+        target._guard.watch(target, Updates())
         target.__class__ = _watching(type(target))
 
 
 @functools.lru_cache(maxsize=64)
 def _watching(kind: type) -> type:
     """The subclass whose reads are watched; it is called what `kind` is, and copies and pickles as that."""
-    base = dict if issubclass(kind, GuardedMap) else OrderedDict
     methods: dict[str, Any] = {name: _reading(kind, name) for name in ("__getitem__", "__contains__", "get")}
-    methods.update({name: _writing(kind, name) for name in ("__setitem__", *WRITES[base])})
     about = {"__slots__": (), "__module__": kind.__module__, "__qualname__": kind.__qualname__, "_plain": kind}
     return type(kind.__name__, (kind,), {**about, **methods})
 
@@ -145,15 +141,5 @@ def _reading(kind: type, name: str) -> Any:
         finally:
             if updates is not None:
                 self._guard.after_read(key, updates.version)
-
-    return functools.update_wrapper(method, plain)
-
-
-def _writing(kind: type, name: str) -> Any:
-    plain = getattr(kind, name)
-
-    def method(self: Any, /, *arguments: Any, **named: Any) -> Any:
-        self._guard.thread = NOBODY  # so that this write is looked at, whoever wrote last
-        return plain(self, *arguments, **named)
 
     return functools.update_wrapper(method, plain)

@@ -13,24 +13,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .state import Guard
-
 
 class _View:
-    """A view of a guarded map, beside the map's guard."""
+    """A view of a guarded map, beside the map."""
 
-    __slots__ = ("_guard", "_view")
+    __slots__ = ("_map", "_view")
     _view: Any
 
-    def __init__(self, view: Any, guard: Guard) -> None:
+    def __init__(self, view: Any, target: Any) -> None:
         self._view = view
-        self._guard = guard
+        self._map = target
 
     def __iter__(self) -> Iterator[Any]:
-        return self._guard.iterate(iter(self._view))
+        return self._told(iter(self._view))
 
     def __reversed__(self) -> Iterator[Any]:
-        return self._guard.iterate(reversed(self._view))
+        return self._told(reversed(self._view))
+
+    def _told(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        told: Iterator[Any] = self._map._guard.iterate(self._map, iterator)
+        return told
 
     def __len__(self) -> int:
         return len(self._view)
