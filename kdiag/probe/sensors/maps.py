@@ -43,7 +43,7 @@ _FRAMES = 16
 _LOOK_AGAIN_S = 1.0  # for more writers by their code
 _LOOK_EVERY_S = 0.1  # for writers by their code, at the moment of an exception
 _SAME_S = 0.02  # the same exception is told of again within this time
-_FIRST_S, _FINDING = 0.02, 0.003  # what finding objects may use up: at once, and of one processor
+_FIRST, _FINDING = 4, 0.003  # how often each place is looked at in any case, and the share of a processor then
 
 
 class _Occurrence(NamedTuple):
@@ -68,6 +68,7 @@ class MapsSensor:
         self._lost = 0
         self._latest: tuple[int, int, float] = (0, 0, 0.0)
         self._looked_at = 0.0
+        self._places: dict[tuple[str, int], int] = {}
         self._found_s = 0.0  # what finding objects has used up in threads of the service
         self._watcher: Watcher | None = None
         self._lock = threading.Lock()  # guards all below; only threads of ours take it
@@ -119,11 +120,10 @@ class MapsSensor:
         before, self._latest = self._latest, (id(exc), get_ident(), started)
         if before[:2] == self._latest[:2] and started - before[2] < _SAME_S:
             return
-        allowed_s = _FIRST_S + _FINDING * (started - self._started_at)
-        if len(self._occurrences) >= _OCCURRENCES or self._found_s > allowed_s:
+        spots = stack_of(exc)[:_FRAMES]
+        if not spots or not self._affordable((spots[0].code.co_filename, spots[0].line), started):
             self._lost += 1
             return
-        spots = stack_of(exc)[:_FRAMES]
         found = find(exc, spots)
         if found is None:
             return
@@ -139,6 +139,14 @@ class MapsSensor:
         if watcher is not None and isinstance(found.value, dict) and not watcher.watches(id(found.value)):
             watcher.watch(found.value, again(found))
         self._found_s += time.perf_counter() - started
+
+    def _affordable(self, place: tuple[str, int], now: float) -> bool:
+        """Whether to look at one more: at the first of each place always, then as often as their share allows."""
+        seen = self._places.get(place, 0)
+        if seen < _FIRST and len(self._places) < _OBJECTS:
+            self._places[place] = seen + 1
+            return True
+        return len(self._occurrences) < _OCCURRENCES and self._found_s < _FINDING * (now - self._started_at)
 
     def _by_code(self, value: Any) -> Side | None:
         """Whose code writes to the object, at this moment; not looked for where the writes themselves are seen."""
@@ -267,7 +275,7 @@ class MapsSensor:
         watcher.allow(0 if rest else watcher.quota(_BUDGET * self.period_s, _LEAST_QUOTA))
 
     def _occurred(self, occurrence: _Occurrence) -> None:
-        account = self._by_address.get(occurrence.address)
+        account = self._by_address.get(occurrence.address) or self._another(occurrence)
         if account is None:
             found = namespaced(occurrence.address)
             handle = again(found) if found is not None else occurrence.again
@@ -284,6 +292,19 @@ class MapsSensor:
                 self._told.note(account, CHANGED, iterates=occurrence.by, writes=side_of(moment), seen=True)
                 return
         self._told.note(account, CHANGED, iterates=occurrence.by, writes=occurrence.writer, seen=False)
+
+    def _another(self, occurrence: _Occurrence) -> Account | None:
+        """The account of an object of the same name, which from now on stands for this one: many are made anew."""
+        same = next((each for each in self._accounts.values() if each.name == occurrence.name), None)
+        if same is not None:
+            if self._watcher is not None and same.address:
+                self._watcher.unwatch(same.address)
+            self._by_address.pop(same.address, None)
+            same.address, same.again = occurrence.address, occurrence.again
+            self._by_address[same.address] = same
+            watched = self._watcher is not None and self._watcher.watches(same.address)
+            same.how = "watcher" if watched else "code"
+        return same
 
     def _has_reason_to_look(self, now: float, resizing: list[Moment]) -> bool:
         """Whether a look at all stacks may tell anything: who walks where keys change, or who writes unseen."""
