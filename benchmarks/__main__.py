@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.attach import measure_attaching
+from benchmarks.guards import in_table
 from benchmarks.overhead import Loss, command, kdiag, loss, probe_loss, py_spy_record, worker
 from benchmarks.startup import OverWindow, Ratio, cold_start, over_window, preloaded_start
 
@@ -45,6 +46,7 @@ def measure(*, quick: bool, cycles: int | None) -> Iterator[tuple[str, str, str,
         for name, each in (("probe, all sensors", lost), ("control, no probe", control)):
             of_what = f"loss of a {kind} target, {threads} idle threads"
             yield name, of_what, f"{each.percent:.2f} % ({each.low:.2f} to {each.high:.2f})", asdict(each)
+    yield from in_table(5 if quick else 60)
     for name, of_what, attaching in measure_attaching(cycles or (10 if quick else 1_000), 5 if quick else 60):
         yield f"{name} attach", of_what, attaching.words, asdict(attaching)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DEEPEST = 16
 LONGEST_KEY = 64
 NO_KEY: Any = object()
-_HERE = (lambda: None).__code__.co_filename.rpartition("/")[0]
+_HERE = (lambda: None).__code__.co_filename.rpartition("/")[0] + "/"
 _SALT = os.urandom(8)
 
 
@@ -49,7 +49,7 @@ class Moment(NamedTuple):
 def service_frame() -> FrameType | None:
     """The innermost frame of the calling thread that is not ours; None where all are."""
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code.co_filename.rpartition("/")[0] == _HERE:
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
         frame = frame.f_back
     return frame
 
