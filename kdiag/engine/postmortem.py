@@ -42,7 +42,8 @@ def postmortem(pid: int | None, folder: Path | None) -> Crashes:
         KdiagError: `no-such-folder` or `permission-denied`.
     """
     folders = [folder] if folder is not None else own_folders()
-    found = [ended for each in folders for ended in _read(each) if pid is None or ended.pid == pid]
+    found = [ended for each in folders for ended in _read(each, named=folder is not None)
+             if pid is None or ended.pid == pid]  # fmt: skip
     reader = SourceReader(_ROOT)
     crashes = tuple(_with_source(ended, reader) for ended in sorted(found, key=lambda ended: ended.at))
     changed = (SOURCE_CHANGED,) if any(crash.changed for crash in crashes) else ()
@@ -69,7 +70,7 @@ def _written_at(file: str) -> float:
         return 0.0
 
 
-def _read(folder: Path) -> list[Ended]:
+def _read(folder: Path, *, named: bool) -> list[Ended]:
     try:
         return list(read_folder(folder))
     except PermissionError as error:
@@ -77,6 +78,8 @@ def _read(folder: Path) -> list[Ended]:
             "permission-denied", f"No permission to read {folder}.", hint=f"sudo kdiag crashes {folder}"
         ) from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not named:
+            return []  # a process that ended well has just taken its empty folder away
         raise KdiagError(
             "no-such-folder", f"Cannot read {folder}: {error.strerror}.",
             hint="kdiag crashes  (without a folder: where processes of this machine leave their records)",

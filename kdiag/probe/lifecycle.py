@@ -30,8 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .fatal_signals import FatalSignals
     from .loading import Loaded
-    from .postmortem import FatalSignals
 
 LEASE_S = 10.0
 PAUSE_WITHIN_S = 0.2  # how long a fork waits for each of our threads to end
@@ -173,7 +173,7 @@ class Probe:
 
     def _arm(self) -> None:
         """Have fatal signals leave a word from now on, or go on with that after a fork."""
-        from .postmortem import FatalSignals  # noqa: PLC0415 - not in the way of the first answers
+        from .fatal_signals import FatalSignals  # noqa: PLC0415 - not in the way of the first answers
 
         self.signals = self.signals or FatalSignals()
         self.signals.arm()

@@ -1,141 +1,33 @@
-"""What stays of a crash that ends the process: a record on disk, for `kdiag crashes` when the process is gone.
+"""What stays of an exception that ends the process: a record on disk, for `kdiag crashes` when the process is gone.
 
 Separate from the hooks, which tell a host that listens: here nobody does, and nothing may be hooked for a service's
-whole life, for there is code that behaves differently where `sys.excepthook` is not Python's own. So nothing is:
+whole life, for there is code that behaves differently where `sys.excepthook` is not Python's own.
 
-- An uncaught exception is looked up at the end, where Python itself has left it (`sys.last_value`).
-- Fatal signals are `faulthandler`'s, which writes into a file of ours, but only where nobody in the process catches
-  such signals: a service's own faulthandler and the handlers of other runtimes stay what they are. A service that
-  enables its own later takes it over, with a file of its own.
+- So the exception is looked up at the end, where Python itself has left it (`sys.last_value`).
 - A record holds types, places and names of variables; a message only where it is Python's own, about a None or a
-  container that changed. What faulthandler writes are places.
-
-`state` says where that is kept, and how much of it.
+  container that changed.
+- Records are lines of one file; what is too much goes, by halves.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 
-from .state import FatalFile, append, in_state_folder, state_folder, sweep, who
+from .state import identity, in_state_folder, who
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any
 
 SCHEMA = "kdiag.crash/v1"
-_SIGNALS = (4, 6, 7, 8, 11)  # faulthandler's: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV
-# Walking the stack of C may allocate: a crash within malloc would hang the process that without us had ended.
-_ENABLED: dict[str, Any] = {"all_threads": True, **({"c_stack": False} if sys.version_info >= (3, 14) else {})}
+RECORDS = "crashes.jsonl"
+OLDER = ".1"
+MOST_BYTES = 256 * 1024  # of the records; as many again that are older
+_LOCK_TRIES = 20
+_LOCK_PAUSE_S = 0.01
 _STARTERS = frozenset({"__main__", "runpy"})  # the modules that a program begins in
-
-
-class FatalSignals:
-    """Has fatal signals leave the stacks of all threads in a file, as long as it is armed."""
-
-    def __init__(self) -> None:
-        self._file: FatalFile | None = None
-        self._faulthandler: ModuleType | None = None
-        self._handle: Any = None  # a weak reference: it is alive while faulthandler has our file
-
-    def arm(self) -> None:
-        """Begin; where that was done, see that it still works. Nothing happens where somebody else cares for them.
-
-        Raises:
-            OSError: no file can be had.
-        """
-        if self._file is not None and self._file.intact:
-            return
-        if not (self.in_place or signals_are_free()):
-            return
-        import faulthandler  # noqa: PLC0415 - not before the service has started
-        from _weakref import ref  # noqa: PLC0415
-
-        self._remove()
-        sweep(state_folder())
-        file = in_state_folder(FatalFile)
-        handle = _Handle(file.descriptor)
-        self._file, self._handle, self._faulthandler = file, ref(handle), faulthandler
-        faulthandler.enable(handle, **_ENABLED)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether faulthandler would write into a file of ours."""
-        return self._handle is not None and self._handle() is not None
-
-    def disarm(self) -> None:
-        """End: the signals do what they did before, and the file is gone."""
-        if self.in_place and self._faulthandler is not None and nobody_came_later():
-            self._faulthandler.disable()
-        self.end()
-
-    def end(self) -> None:
-        """The process ends, and its faulthandler with it: only the file has to go."""
-        folder = self._remove()
-        if folder is not None:
-            sweep(folder)
-
-    def abandon(self) -> None:
-        """End in a forked child: the file is the parent's."""
-        if self.in_place and self._faulthandler is not None:
-            self._faulthandler.disable()
-        if self._file is not None:
-            self._file.close()
-        self._file = self._handle = None
-
-    def _remove(self) -> str | None:
-        """Remove the file, if there is one, and return its folder."""
-        file, self._file, self._handle = self._file, None, None
-        if file is None:
-            return None
-        file.remove()
-        return file.folder
-
-
-class _Handle:
-    """What faulthandler takes for a file; it alone holds it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        return self._descriptor
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
-
-
-def signals_are_free() -> bool:
-    """Whether nobody in this process catches or ignores the signals that faulthandler would take."""
-    try:
-        with open("/proc/self/status", "rb") as file:
-            lines = file.read().splitlines()
-    except OSError:  # a root folder without /proc: it cannot be known
-        return False
-    taken = [int(line.split()[1], 16) for line in lines if line.startswith((b"SigIgn:", b"SigCgt:"))]
-    return len(taken) == 2 and not any(mask >> (number - 1) & 1 for mask in taken for number in _SIGNALS)
-
-
-def nobody_came_later() -> bool:
-    """Whether the signals that faulthandler has taken are all its own still.
-
-    Taking it away would take away with it what C code, such as another runtime, has put in its place since then; such
-    code takes some of them only, so that they have more than one handler.
-    """
-    try:
-        import ctypes  # noqa: PLC0415
-
-        libc = ctypes.CDLL(None)
-        action = ctypes.create_string_buffer(256)  # the handler comes first
-        handlers = set()
-        for number in _SIGNALS:
-            if libc.sigaction(number, None, action) == 0:
-                handlers.add(action.raw[: ctypes.sizeof(ctypes.c_void_p)])
-    except (ImportError, OSError, AttributeError):  # an interpreter that was built without
-        return True
-    return len(handlers) == 1
 
 
 def leave_record() -> None:
@@ -165,8 +57,6 @@ def uncaught() -> BaseException | None:
 
 def record_of(exc: BaseException) -> dict[str, Any]:
     """The record of an exception that ends the process; `crash` is as the sensor of crashes tells it."""
-    import time  # noqa: PLC0415
-
     from .hooks import facts, kinds, operand  # noqa: PLC0415 - nothing of it is needed before
 
     root = kinds.roots(exc)[0]
@@ -190,3 +80,47 @@ def record_of(exc: BaseException) -> dict[str, Any]:
             "used": operand.used_at(spots[0], message) if kind == kinds.NIL and spots else None,
         },
     }
+
+
+def append(folder: str, record: dict[str, object]) -> None:
+    """Add a record; if it does not fit, what was there becomes what is older.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import json  # noqa: PLC0415 - a service that never crashes need not load it
+
+    line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    path = f"{folder}/{RECORDS}"
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(descriptor)
+            if identity(descriptor) != _identity_of(path):
+                continue  # another process has just begun a new one
+            size = os.fstat(descriptor).st_size
+            if size == 0 or size + len(line) <= MOST_BYTES:
+                os.write(descriptor, line)
+                return
+            os.rename(path, path + OLDER)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file, or do without where that lasts too long: whoever holds it may have been stopped."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            os.lockf(descriptor, os.F_TLOCK, 0)
+        except OSError:
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

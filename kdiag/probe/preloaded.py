@@ -9,7 +9,7 @@ start, so it costs next to nothing and is never in the way.
   the child opens a door of its own.
 - A door that was taken away (descriptors closed, folder removed, user changed) is opened anew within `_CHECK_S`.
 - With the door comes the file that fatal signals leave their stacks in, and at the end the record of an exception that
-  nobody caught (see `postmortem`).
+  nobody caught (see `fatal_signals`, `postmortem`).
 - Nothing is printed or raised into the service, whatever goes wrong.
 
 Functions of `_thread` and `time` are taken by name when this is imported: gevent and its kin put others in their place.
@@ -220,7 +220,7 @@ class _Keeper:
 
     def _arm(self) -> None:
         try:
-            from .postmortem import FatalSignals  # noqa: PLC0415
+            from .fatal_signals import FatalSignals  # noqa: PLC0415
 
             self._signals = self._signals or FatalSignals()
             self._signals.arm()

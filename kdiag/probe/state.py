@@ -1,9 +1,9 @@
-"""Where records of crashes are kept, and how much of them: a folder of one user, small whatever happens.
+"""Where records of crashes are kept: a folder of one user, small whatever happens.
 
-Separate from `postmortem`, which says what is written: here are only files.
+Separate from `fatal_signals` and `postmortem`, which say what is written.
 
 - `$XDG_STATE_HOME/kdiag` where that is set, else a folder in one of the shared ones, mode 0700 and checked to be ours.
-- The records are lines; what is too much goes, by halves. Of files for fatal signals the newest stay.
+- Of files for fatal signals the newest stay.
 - A process holds a lock on its file for fatal signals, from before the file has its name. One that is not locked and
   holds no more than its first line is of a process that was killed; whoever comes or goes next removes it, and the
   folder once it is empty.
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-RECORDS = "crashes.jsonl"
-OLDER = ".1"
 FATAL = "fatal-"
 _UNNAMED = "new-"
-MOST_BYTES = 256 * 1024  # of the records; as many again that are older
 MOST_FATAL = 32
 LONGEST_TEXT = 200
 SHARED = ("/var/tmp", "/tmp", "/dev/shm")  # noqa: S108 - for a folder of mode 0700
@@ -32,8 +29,6 @@ _HIGHEST = 1023  # a service that closes all descriptors and opens others gets l
 _PLACES = 8
 _TRIES = 5
 _UNNAMED_S = 60.0  # it lasts microseconds
-_LOCK_TRIES = 20
-_LOCK_PAUSE_S = 0.01
 
 
 class FatalFile:
@@ -45,7 +40,7 @@ class FatalFile:
         self.path = f"{folder}/{_UNNAMED}{name}"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self.descriptor = _moved_up(os.open(self.path, flags, 0o600))
-        self._identity = _identity(self.descriptor)
+        self._identity = identity(self.descriptor)
         self._uid = os.geteuid()
         try:
             os.lockf(self.descriptor, os.F_TLOCK, 0)  # the process's own: no child inherits it
@@ -59,7 +54,7 @@ class FatalFile:
     @property
     def intact(self) -> bool:
         """Whether the number still stands for it, and the process is still the same user's."""
-        return _identity(self.descriptor) == self._identity and self._uid == os.geteuid()
+        return identity(self.descriptor) == self._identity and self._uid == os.geteuid()
 
     def remove(self) -> None:
         """Remove it, and let go of it."""
@@ -71,7 +66,7 @@ class FatalFile:
 
     def close(self) -> None:
         """Let go of it, unless the number is somebody else's by now."""
-        if _identity(self.descriptor) == self._identity:
+        if identity(self.descriptor) == self._identity:
             os.close(self.descriptor)
 
 
@@ -116,31 +111,6 @@ def state_folder() -> str:
     raise FileNotFoundError("no folder for records of crashes can be had")
 
 
-def append(folder: str, record: dict[str, object]) -> None:
-    """Add a record; if it does not fit, what was there becomes what is older.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    import json  # noqa: PLC0415 - a service that never crashes need not load it
-
-    line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-    path = f"{folder}/{RECORDS}"
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(descriptor)
-            if _identity(descriptor) != _identity_of(path):
-                continue  # another process has just begun a new one
-            size = os.fstat(descriptor).st_size
-            if size == 0 or size + len(line) <= MOST_BYTES:
-                os.write(descriptor, line)
-                return
-            os.rename(path, path + OLDER)
-        finally:
-            os.close(descriptor)
-
-
 def sweep(folder: str) -> None:
     """Remove what killed processes left without a crash, the oldest of what is too much, and an empty folder."""
     try:
@@ -181,40 +151,21 @@ def _written_at(path: str) -> float:
     return os.lstat(path).st_mtime
 
 
-def _lock(descriptor: int) -> None:
-    """Lock a file, or do without where that lasts too long: whoever holds it may have been stopped."""
-    for _ in range(_LOCK_TRIES):
-        try:
-            os.lockf(descriptor, os.F_TLOCK, 0)
-        except OSError:
-            time.sleep(_LOCK_PAUSE_S)
-        else:
-            return
-
-
 def _moved_up(descriptor: int) -> int:
     """The same file under a high number, where one is free."""
     highest = min(os.sysconf("SC_OPEN_MAX") - 1, _HIGHEST)
     for number in range(highest, highest - _PLACES, -1):
-        if _identity(number) is None:
+        if identity(number) is None:
             os.dup2(descriptor, number, inheritable=False)
             os.close(descriptor)
             return number
     return descriptor
 
 
-def _identity(descriptor: int) -> tuple[int, int] | None:
+def identity(descriptor: int) -> tuple[int, int] | None:
     """What a descriptor stands for; None for nothing."""
     try:
         found = os.fstat(descriptor)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _identity_of(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.lstat(path)
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,12 +67,23 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 def own_folders() -> list[Path]:
-    """The folders where processes leave records that this user may read: those of others only for root."""
+    """The folders where processes of this user leave records, for root those of all users."""
     chosen = os.environ.get("XDG_STATE_HOME", "")
     found = [Path(chosen) / "kdiag"] if chosen.startswith("/") else []
     for parent in SHARED:
         found += sorted(Path(parent).glob(".kdiag-*-crashes"))
-    return [each for each in found if each.is_dir() and not each.is_symlink() and os.access(each, os.R_OK | os.X_OK)]
+    return [each for each in found if _is_trusted(each)]
+
+
+def _is_trusted(folder: Path) -> bool:
+    """Whether it is a folder of whom it says that it is: anybody may make one in a shared folder."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    name = folder.name.split("-")
+    owner = name[1] if len(name) == 3 else str(os.geteuid())
+    return stat.S_ISDIR(found.st_mode) and str(found.st_uid) == owner and os.geteuid() in {0, found.st_uid}
 
 
 def read_folder(folder: Path) -> Iterator[Ended]:

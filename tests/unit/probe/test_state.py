@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kdiag.probe import state
-from kdiag.probe.state import FatalFile, append, in_state_folder, state_folder, sweep
+from kdiag.probe import postmortem, state
+from kdiag.probe.postmortem import append
+from kdiag.probe.state import FatalFile, in_state_folder, state_folder, sweep
 from kdiag.sources import crash_records
 
 LEFT = "4711 1 3.11.7 app.py\n"
@@ -27,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_both_sides_agree_on_names() -> None:
-    assert set(crash_records.RECORDS) == {state.RECORDS, state.RECORDS + state.OLDER}
+    assert set(crash_records.RECORDS) == {postmortem.RECORDS, postmortem.RECORDS + postmortem.OLDER}
     assert (crash_records.FATAL, crash_records.SHARED) == (state.FATAL, state.SHARED)
 
 
@@ -62,10 +63,10 @@ def test_where_there_can_be_none_that_is_an_error_of_files(tmp_path: Path, monke
 
 
 def test_records_are_bounded_and_the_newest_stay(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "MOST_BYTES", 1000)
+    monkeypatch.setattr(postmortem, "MOST_BYTES", 1000)
     for number in range(100):
         append(state_folder(), {"number": number})
-    files = [home / state.RECORDS, home / (state.RECORDS + state.OLDER)]
+    files = [home / postmortem.RECORDS, home / (postmortem.RECORDS + postmortem.OLDER)]
     assert all(each.stat().st_size <= 1000 and stat.S_IMODE(each.stat().st_mode) == 0o600 for each in files)
     numbers = [json.loads(line)["number"] for each in reversed(files) for line in each.read_text().splitlines()]
     assert numbers == list(range(numbers[0], 100))
@@ -73,19 +74,19 @@ def test_records_are_bounded_and_the_newest_stay(home: Path, monkeypatch: pytest
 
 def test_a_record_is_not_written_through_a_link(home: Path, tmp_path: Path) -> None:
     state_folder()
-    (home / state.RECORDS).symlink_to(tmp_path / "elsewhere")
+    (home / postmortem.RECORDS).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
         append(str(home), {})
 
 
 def test_many_processes_write_at_once_and_nothing_is_lost(home: Path) -> None:
     program = (
-        "import sys; from kdiag.probe.state import append, state_folder\n"
+        "import sys; from kdiag.probe.postmortem import append; from kdiag.probe.state import state_folder\n"
         "for number in range(50): append(state_folder(), {'who': sys.argv[1], 'number': number})"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(number)]) for number in range(4)]
     assert [each.wait(60) for each in writers] == [0] * 4
-    records = [json.loads(line) for line in (home / state.RECORDS).read_text().splitlines()]
+    records = [json.loads(line) for line in (home / postmortem.RECORDS).read_text().splitlines()]
     assert len({(record["who"], record["number"]) for record in records}) == 200
 
 

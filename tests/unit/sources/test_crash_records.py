@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from kdiag.core.model import Ended, Frame
+from kdiag.sources import crash_records
 from kdiag.sources.crash_records import own_folders, read_folder
 
 if TYPE_CHECKING:
@@ -112,8 +114,6 @@ def test_any_file_is_survived(tmp_path_factory: pytest.TempPathFactory, content:
 
 
 def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
-    import os
-
     (tmp_path / "real").write_text(FATAL)
     (tmp_path / "fatal-9-abcd.txt").symlink_to(tmp_path / "real")
     os.mkfifo(tmp_path / "crashes.jsonl")
@@ -125,3 +125,15 @@ def test_folders_of_processes_are_found_where_they_say(tmp_path: Path, monkeypat
     assert tmp_path / "kdiag" not in own_folders()
     (tmp_path / "kdiag").mkdir()
     assert own_folders()[0] == tmp_path / "kdiag"
+
+
+def test_a_folder_that_somebody_else_has_made_in_a_shared_one_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(crash_records, "SHARED", (str(tmp_path),))
+    own = tmp_path / f".kdiag-{os.geteuid()}-crashes"
+    own.mkdir()
+    (tmp_path / ".kdiag-4711-crashes").mkdir()  # it is ours, and says that it is another's
+    (tmp_path / ".kdiag-4712-crashes").symlink_to(own)
+    assert own_folders() == [own]
