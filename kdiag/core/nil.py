@@ -101,7 +101,7 @@ def _without_source(group: CrashGroup, frame: CrashFrame, used: NilUsed, name: s
         return (Origin("attribute", place, name, f"is an attribute of a {used.owner.name}"),)
     if used.stored_at:
         place = Frame(frame.file, used.stored_at, frame.function)
-        return (Origin("expression", place, name, "was last stored there"),)
+        return (Origin("expression", place, name, "was last stored"),)
     if used.argument and len(group.frames) > 1:
         return (Origin("argument", group.frames[1].frame, name, f"was given to {frame.function} as an argument"),)
     return ()

@@ -217,9 +217,8 @@ class _Step:
             if found:
                 yield from found
                 return
-        whose = f" of a {self.owner.name}" if self.owner else ""
-        origin = self._origin("attribute", told, node, "was read" if told is not node else "was None")
-        yield replace(origin, phrase=f"{origin.phrase}{whose}")
+        whose = f"an attribute of a {self.owner.name}" if self.owner else "an attribute that was None"
+        yield self._origin("attribute", told, node, f"{'is' if told is node else 'reads'} {whose}")
 
     def _stored(self, stored: ast.stmt) -> Iterator[Origin]:
         value = stored.value if isinstance(stored, ast.Assign | ast.AnnAssign) else None

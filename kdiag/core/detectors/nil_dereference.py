@@ -101,12 +101,11 @@ def _finding(ownership: Ownership, crash: Crash, nil: Nil, grave: Severity, othe
 def _told_origin(nil: Nil) -> str:
     """What was None, and from where, for the title."""
     name = nil.name or "something"
+    if len(nil.origins) == 1 and nil.origins[0].text == nil.name:
+        return f"{name} was None; it {nil.origins[0].phrase} at {at(nil.origins[0].place)}"
     origins = [_short(origin) for origin in nil.origins[:_MOST_ORIGINS]]
     more = " or others" if len(nil.origins) > _MOST_ORIGINS else ""
-    same = len(nil.origins) == 1 and nil.origins[0].text == nil.name
-    if not origins or same:
-        return f"{name} was None" + (f", {nil.origins[0].phrase} at {at(nil.origins[0].place)}" if same else "")
-    return f"{name} was None, from {' or '.join(origins)}{more}"
+    return f"{name} was None, from {' or '.join(origins)}{more}" if origins else f"{name} was None"
 
 
 def _short(origin: Origin) -> str:
@@ -121,10 +120,12 @@ def _sentences(nil: Nil) -> Iterator[str]:
         yield "It may have come from any of these:"
     for origin in nil.origins:
         sentence = f"{_short(origin)} {origin.phrase}"
+        if origin.text == nil.name:
+            sentence = f"`{origin.text}` {origin.phrase} at {at(origin.place)}"
         if origin.through:
             sentence += f", and it went on as an argument at {' and '.join(map(at, origin.through))}"
-        back = [f"`{each.text}` at {at(each.place)} {each.phrase}" for each in origin.function_returns]
-        yield f"{sentence}{f'; {chr(44).join(back)}' if back else ''}."
+        back = [f"{_short(each)} {each.phrase}" for each in origin.function_returns]
+        yield f"{sentence}{'; ' if back else ''}{', and '.join(back)}."
     if not nil.origins:
         yield "Where it came from is not to be seen in the sources that could be read."
 

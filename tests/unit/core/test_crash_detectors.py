@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kdiag.core.detectors import nil_dereference, unhandled_crash
-from kdiag.core.model import CrashAccount, CrashFrame, CrashGroup, Severity, Window
+from kdiag.core.model import CrashAccount, CrashFrame, CrashGroup, NilUsed, Severity, Window
 from kdiag.core.series import poisson_low
 from kdiag.core.verdict import conclude
 from tests.support.crashes import FILE, crash, marked
@@ -142,6 +142,10 @@ def test_several_fingerprints_are_one_finding_that_names_the_others() -> None:
 def test_without_source_the_finding_says_so() -> None:
     finding = found(nil_dereference.detect(window(told(NIL, "logging", 3), sources={})))
     assert "not to be seen in the sources" in finding.summary
+    used = NilUsed(("node",), "attribute", "name", stored_at=8)
+    finding = found(nil_dereference.detect(window(told(NIL, "logging", 3, used=used), sources={})))
+    assert finding.title.endswith(": node was None; it was last stored at cache.py:8")
+    assert "`node` was last stored at cache.py:8." in finding.summary
 
 
 @pytest.mark.parametrize("detector", [nil_dereference, unhandled_crash])
