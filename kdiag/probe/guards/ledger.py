@@ -88,6 +88,7 @@ class Ledger:
         self.callbacks: list[Callable[[Conflict], object]] = []
         self.dropped = 0
         self.failed_callbacks = 0
+        self.failures = 0  # of our own: looks that were given up
         self._queue: deque[Conflict] = deque()
         self._numbers = count(1)
         self._sequence = 0  # of the last entry

@@ -117,11 +117,14 @@ class Guard:
         """Note that the calling thread iterates; return what it is to iterate with."""
         if self.mode == HEAL:
             iterator = iter(list(iterator))
-        self._forget_ended()
-        if len(self.iterations) < MOST_ITERATIONS:
-            self.iterations[id(iterator)] = Iteration(iterator, service_frame())
-        else:
-            LEDGER.dropped += 1
+        try:
+            self._forget_ended()
+            if len(self.iterations) < MOST_ITERATIONS:
+                self.iterations[id(iterator)] = Iteration(iterator, service_frame())
+            else:
+                LEDGER.dropped += 1
+        except Exception:
+            LEDGER.failures += 1
         target._passes = NOBODY  # after the iteration is known: who lets somebody pass looks for one after that
         return iterator
 
@@ -139,6 +142,9 @@ class Guard:
             found = self._look(target, effect, arguments, ident)
             for conflict in found:
                 LEDGER.note(conflict)
+        except Exception:  # a fault of ours is not the service's: the write is let through
+            LEDGER.failures += 1
+            found = []
         finally:
             _inside.discard(ident)
         if found and self.mode == RAISE:
@@ -147,7 +153,10 @@ class Guard:
     def after_read(self, key: object, version: int) -> None:
         """Note that the calling thread has read a key at that version; called only where reads are watched."""
         if self.updates is not None and get_ident() not in _inside:
-            self.updates.note_read(key, version)
+            try:
+                self.updates.note_read(key, version)
+            except Exception:
+                LEDGER.failures += 1
 
     def _look(self, target: Any, effect: Effect, arguments: tuple[Any, ...], ident: int) -> list[Conflict]:
         takes_turn, self._writer = self._writer != ident, ident

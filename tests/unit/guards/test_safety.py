@@ -151,6 +151,23 @@ def test_a_map_that_nobody_has_any_more_is_freed() -> None:
     assert Seen.freed == 4
 
 
+def test_a_fault_of_ours_is_not_the_services(
+    one: Obedient, monkeypatch: pytest.MonkeyPatch, conflicts: Conflicts
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    target: GuardedMap[str, int] = GuardedMap(a=1)
+    watching_reads(target)
+    before = ledger.LEDGER.failures
+    monkeypatch.setattr(state, "service_frame", fails)
+    monkeypatch.setattr("kdiag.probe.guards.updates.service_frame", fails)
+    one.do(lambda: target.__setitem__("a", target["a"] + 1))
+    assert list(target.items()) == [("a", 2)]
+    assert ledger.LEDGER.failures - before == 3  # the read, the write, the iteration
+    assert conflicts() == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("reads", [False, True])
 @pytest.mark.parametrize("mode", ["report", "raise", "heal"])
