@@ -42,13 +42,18 @@ def get_caller() -> Caller:
     return place(sys._getframe(1).f_back)
 
 
-def log_at(where: Caller, message: str) -> None:
-    """Log `message` as an error of the place `where`."""
+def log_at(where: Caller, message: str, exc: BaseException | None = None) -> None:
+    """Log `message` as an error of the place `where`; it says all of the exception that is to be read.
+
+    Who makes the records is given the exception, too: there the probe hears of crashes.
+    """
     import logging  # noqa: PLC0415 - who never crashes neither pays for it nor leaves a logger in a process
 
     logger = logging.getLogger(LOGGER)
     if logger.isEnabledFor(logging.ERROR):
+        told = None if exc is None else (type(exc), exc, exc.__traceback__)
         record = logger.makeRecord(
-            logger.name, logging.ERROR, where.file, where.line, message, (), None, func=where.function
+            logger.name, logging.ERROR, where.file, where.line, message, (), told, func=where.function
         )
+        record.exc_info = None  # or its stack would be printed twice
         logger.handle(record)

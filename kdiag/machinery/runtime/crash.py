@@ -35,7 +35,7 @@ really_crash = True
 
 def log_panic(exc: BaseException) -> None:
     """Log `exc` and its stack, attributed to the line that raised it, in at most 64 KiB."""
-    log_at(_raised_at(exc), _describe(exc))
+    log_at(_raised_at(exc), _describe(exc), exc)
 
 
 # Called in order with the exception of every crash. Changed by whoever wants to hear of crashes, in any thread: it is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from kdiag.machinery.runtime import crash as crashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 LOGGER = "kdiag.machinery.runtime"
 
@@ -306,3 +308,25 @@ def test_recover_from_panic_has_no_error_when_nothing_crashed() -> None:
 def test_recover_from_panic_lets_through_what_ends_quietly() -> None:
     with pytest.raises(SystemExit), recover_from_panic():
         raise SystemExit
+
+
+def test_who_makes_the_records_is_told_of_the_exception_and_its_stack_is_printed_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[tuple[type, Exception, TracebackType]] = []
+    in_test = sys._getframe().f_code.co_name
+    factory = logging.getLogRecordFactory()
+
+    def make(*args: object, **kwargs: object) -> logging.LogRecord:
+        told.append(args[6])  # type: ignore[arg-type]
+        return factory(*args, **kwargs)
+
+    logging.setLogRecordFactory(make)
+    try:
+        with handle_crash(really_crash=False):
+            crash()
+    finally:
+        logging.setLogRecordFactory(factory)
+    ((kind, exc, stack),) = told
+    assert (kind, str(exc), stack.tb_frame.f_code.co_name) == (ValueError, "boom", in_test)
+    assert caplog.text.count("Traceback") == 1
