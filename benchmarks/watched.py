@@ -22,25 +22,25 @@ ROUNDS = 60
 TIMES = 20_000
 
 
-def read(values: dict[str, int]) -> None:
+def _read(values: dict[str, int]) -> None:
     for _ in range(TIMES):
         values["a"]
         values["b"]
         values.get("c")
 
 
-def walk(values: dict[str, int]) -> None:
+def _walk(values: dict[str, int]) -> None:
     for _ in range(TIMES // 100):
         for _name, _value in values.items():
             pass
 
 
-def write(values: dict[str, int]) -> None:
+def _write(values: dict[str, int]) -> None:
     for number in range(TIMES // 10):
         values["a"] = number + 1000
 
 
-def seconds(function: Callable[[dict[str, int]], None], values: dict[str, int]) -> float:
+def _seconds(function: Callable[[dict[str, int]], None], values: dict[str, int]) -> float:
     started = time.thread_time()
     function(values)
     return time.thread_time() - started
@@ -51,7 +51,7 @@ def ratio(function: Callable[[dict[str, int]], None], one: dict[str, int], other
     pairs = []
     for number in range(ROUNDS):
         first, second = (one, other) if number % 2 else (other, one)
-        taken = {id(each): seconds(function, each) for each in (first, second)}
+        taken = {id(each): _seconds(function, each) for each in (first, second)}
         pairs.append(taken[id(one)] / taken[id(other)])
     low, middle, high = statistics.quantiles(pairs, n=4)
     return [round(middle, 3), round(low, 3), round(high, 3)]
@@ -67,13 +67,13 @@ def measure() -> dict[str, list[float]]:
     watcher.watch(watched)
     watcher.allow(0)
     found = {
-        "reads": ratio(read, watched, plain),
-        "reads, control": ratio(read, control, plain),
-        "iteration": ratio(walk, watched, plain),
-        "writes that are counted": ratio(write, watched, plain),
+        "reads": ratio(_read, watched, plain),
+        "reads, control": ratio(_read, control, plain),
+        "iteration": ratio(_walk, watched, plain),
+        "writes that are counted": ratio(_write, watched, plain),
     }
     watcher.allow(1 << 30)
-    found["writes that are noted with their stacks"] = ratio(write, watched, plain)
+    found["writes that are noted with their stacks"] = ratio(_write, watched, plain)
     watcher.close()
     return found
 
