@@ -81,6 +81,7 @@ SHARING = [
     ("event-loop-blocked", "cpu-hot-loop", True, True),
     ("gil-contention", "cpu-hot-loop", True, True),
     ("nil-dereference", "unhandled-crash", True, False),
+    ("dict-mutation", "unhandled-crash", True, True),
 ]
 
 
