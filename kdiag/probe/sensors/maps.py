@@ -286,6 +286,8 @@ class MapsSensor:
             if account is None:
                 return
         account.scanned = False
+        if self._watcher is not None and self._watcher.watches(account.address):
+            account.how = "watcher"  # perhaps only since this loop was broken off
         if account.how == "watcher" and account.recent:
             moment = account.writer_before(occurrence.by.at_ns, occurrence.by.ident)
             if moment is not None:
