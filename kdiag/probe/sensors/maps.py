@@ -315,14 +315,16 @@ class MapsSensor:
             return False
         if any(moment.address in self._by_address for moment in resizing):
             return True
-        blind = [each for each in known if each.how == "code"]
-        nameless = any(
-            (changed := self._told.get(each, CHANGED)) is not None and changed.writes is None for each in blind
-        )
+        nameless = any(self._writer_is_unknown(each) for each in known)
+        blind = nameless or any(each.how == "code" for each in known)
         if not blind or (not nameless and now - self._blind_at < _LOOK_AGAIN_S):
             return False
         self._blind_at = now
         return True
+
+    def _writer_is_unknown(self, account: Account) -> bool:
+        changed = self._told.get(account, CHANGED)
+        return changed is not None and changed.writes is None
 
     def _look(self, resizing: list[Moment]) -> None:
         """Look at all stacks once, for loops over the objects and for code that writes to them."""
@@ -338,7 +340,7 @@ class MapsSensor:
                         self._walked(account, ident, walk, self._walks[key][1], resizing)
         self._walks = found
         for account in list(self._accounts.values()):
-            if account.how == "code" and not account.scanned:
+            if not account.scanned and (account.how == "code" or self._writer_is_unknown(account)):
                 self._writers_by_code(account, alive)
 
     def _walked(self, account: Account, ident: int, walk: Walk, since_ns: int, resizing: list[Moment]) -> None:
