@@ -55,6 +55,14 @@ class Echo:
         return len(self._client.recv(64))
 
 
+def _cpu_s(unit: Callable[[], object], repeat: int = 200) -> float:
+    """Processor seconds that a unit takes."""
+    started = time.process_time()
+    for _ in range(repeat):
+        unit()
+    return (time.process_time() - started) / repeat
+
+
 class Raises:
     """One unit of work, a millisecond or so, with ten exceptions that are raised and handled: ten thousand a second.
 
@@ -63,14 +71,8 @@ class Raises:
 
     def __init__(self, *, none: bool) -> None:
         self._fail = [self._on_none] * 10 if none else [self._look_up, self._convert, self._ask] * 3 + [self._convert]
-        started = time.perf_counter()
-        for _ in range(100):
-            self._raise()
-        raising_s = (time.perf_counter() - started) / 100
-        started = time.perf_counter()
-        for _ in range(100):
-            cpu()
-        self._work = max(1, round(5_000 * (0.001 - raising_s) / ((time.perf_counter() - started) / 100)))
+        raising_s, working_s = (min(_cpu_s(each) for _ in range(5)) for each in (self._raise, cpu))
+        self._work = max(1, round(5_000 * (0.001 - raising_s) / working_s))
 
     def __call__(self) -> int:
         """Raise ten times, and work until the millisecond is over."""

@@ -236,7 +236,8 @@ def test_threads_at_full_speed_are_accounted_for(python: Interpreter) -> None:
     assert told(groups["nil", "dies"]) == (counts["ends"], counts["ends"], {"threading.excepthook": counts["ends"]})
     assert told(groups["nil", "dropped"]) == (counts["drops"], counts["drops"], {"concurrent.futures": counts["drops"]})
     if python.minor >= (3, 12):
-        assert groups["nil", "swallows"]["count"] + said["data"]["dropped"] == counts["swallows"]
+        swallowed = groups["nil", "swallows"]["count"]
+        assert swallowed <= counts["swallows"] <= swallowed + said["data"]["dropped"]
     assert said["data"]["crashes"] == 0
     assert said["alive"] == 1
 

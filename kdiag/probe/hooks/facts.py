@@ -2,6 +2,9 @@
 
 Separate from `operand`, which knows bytecode. Frames are read once for each place that raises, not each time, and
 nothing of them is kept but texts and numbers.
+
+What is done for each exception leaves no generator before its end: to close one raises in it, so that our own hook is
+called where nothing that a signal's handler raises can come out.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from .guard import is_own_file
 from .kinds import traceback_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from types import CodeType, FrameType, TracebackType
 
 FRAMES = 24
@@ -48,25 +51,43 @@ Key = tuple[str, str, int, str, int]
 
 def stack_of(exc: BaseException) -> list[Spot]:
     """From where an exception was raised outwards: its traceback, then the callers of whoever caught it."""
-    head = traceback_of(exc)
-    trail: deque[TracebackType] = deque(maxlen=FRAMES)
-    stack = head
-    while stack is not None:
-        if not is_own_file(stack.tb_frame.f_code.co_filename):
-            trail.append(stack)
-        stack = stack.tb_next
-    found = [Spot(each.tb_frame, each.tb_frame.f_code, each.tb_lasti, each.tb_lineno or 0) for each in reversed(trail)]
-    if head is not None and len(found) < FRAMES:
-        found.extend(islice(callers(_running(head.tb_frame)), FRAMES - len(found)))
+    found = [_spot(each) for each in _trail(exc)]
+    return found + _catchers(exc)[: FRAMES - len(found)]
+
+
+def places_of(exc: BaseException) -> list[tuple[str, int]]:
+    """The files and lines of the same; without the callers where the traceback has a place of no library's."""
+    found = [(each.tb_frame.f_code.co_filename, each.tb_lineno or 0) for each in _trail(exc)]
+    if all(map(is_library, [file for file, _ in found])):
+        found += [(spot.code.co_filename, spot.line) for spot in _catchers(exc)]
     return found
 
 
-def callers(frame: FrameType | None) -> Iterator[Spot]:
-    """The callers of a frame of the calling thread, without those of ours."""
-    while frame is not None:
+def _trail(exc: BaseException) -> list[TracebackType]:
+    """The innermost of an exception's traceback, without what is ours."""
+    trail: deque[TracebackType] = deque(maxlen=FRAMES)
+    stack = traceback_of(exc)
+    while stack is not None:
+        if not is_own_file(stack.tb_frame.f_code.co_filename):
+            trail.appendleft(stack)
+        stack = stack.tb_next
+    return list(trail)
+
+
+def _spot(stack: TracebackType) -> Spot:
+    return Spot(stack.tb_frame, stack.tb_frame.f_code, stack.tb_lasti, stack.tb_lineno or 0)
+
+
+def _catchers(exc: BaseException) -> list[Spot]:
+    """Who has called the frame in which an exception was caught."""
+    found: list[Spot] = []
+    head = traceback_of(exc)
+    frame = _running(head.tb_frame) if head is not None else None
+    while frame is not None and len(found) < FRAMES:
         frame = frame.f_back
         if frame is not None and not is_own_file(frame.f_code.co_filename):
-            yield Spot(frame, frame.f_code, frame.f_lasti, frame.f_lineno or 0)
+            found.append(Spot(frame, frame.f_code, frame.f_lasti, frame.f_lineno or 0))
+    return found
 
 
 def key_of(type_name: str, places: Iterable[tuple[str, int]]) -> Key:

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.calls import qualname
-from ..sensors.places import instance_dict, namespaces, text
+from ..sensors.places import instance_dict, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,7 @@ _suppressed = _fields["__suppress_context__"].__get__
 _Group: Any = getattr(sys.modules["builtins"], "BaseExceptionGroup", None)  # 3.11
 _members = _Group.__dict__["exceptions"].__get__ if _Group else None
 _mro = type.__dict__["__mro__"].__get__
+_module = type.__dict__["__module__"].__get__
 
 
 def kind_of(exc: BaseException) -> str:
@@ -64,7 +65,7 @@ def message_of(exc: BaseException) -> str:
 def type_of(exc: BaseException) -> str:
     """The name of its class, with its module where it is not built in."""
     kind = type(exc)
-    module = text(next((names["__module__"] for names in namespaces(kind) if "__module__" in names), ""))
+    module = text(_module(kind))
     name = text(qualname(kind))
     return name if module in {"", "builtins"} else f"{module}.{name}"
 
@@ -93,7 +94,7 @@ def roots(exc: BaseException) -> list[BaseException]:
         for link in _chain(member):
             if kind_of(link) != OTHER:
                 root = link
-        if not any(root is other for other in found):
+        if id(root) not in map(id, found):
             found.append(root)
     return found
 

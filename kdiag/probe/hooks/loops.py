@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # The classes in which loops find it. uvloop's own is written in C; its Python class can be given one.
 _LOOPS = (("asyncio.base_events", "BaseEventLoop"), ("uvloop", "Loop"))
-_OF_TASK = ("task", "future")
 
 
 class LoopHook(Placed):
@@ -41,4 +40,4 @@ class LoopHook(Placed):
             return
         exc = context.get("exception")
         if is_exception(exc):
-            self._store.tell(self.name, exc, ended=any(key in context for key in _OF_TASK))
+            self._store.tell(self.name, exc, ended="task" in context or "future" in context)

@@ -102,10 +102,16 @@ def used_at(spot: Spot, message: str) -> dict[str, Any] | None:
     }
 
 
-def enters_none(spot: Spot, message: str) -> bool:
-    """Whether a `with` up to 3.10 has failed because it was given None: there the message tells nothing of it."""
-    if message not in _ENTERING or _MINOR >= (3, 11):
+def may_enter_none(message: str) -> bool:
+    """Whether a message may be that of a `with` up to 3.10 that was given None: it tells nothing of that."""
+    return message in _ENTERING and _MINOR < (3, 11)
+
+
+def enters_none(spots: list[Spot]) -> bool:
+    """Whether the innermost of frames has failed in a `with` that was given None."""
+    if not spots:
         return False
+    spot = spots[0]
     steps = [step for step in instructions(spot.code) if step[0] <= spot.offset and step[1] not in _NOTHING]
     if not steps or _TOPS.get(steps[-1][1]) != "with":
         return False

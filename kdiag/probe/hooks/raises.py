@@ -14,10 +14,10 @@ import time
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
-from .facts import is_library, known_files, stack_of
+from .facts import is_library, known_files
 from .guard import OVERFLOW
 from .kinds import LOOKED_AT, NIL, OTHER, kind_of
-from .store import EVENTS, SILENT, Group
+from .store import SILENT, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,8 +131,7 @@ class RaiseHook:
             else:
                 known = groups.get((id(code), offset))
                 if known is not None and known[0].message == args[0] and own_ident() in known[0].idents:
-                    store.lost += len(store.events) == EVENTS
-                    store.events.append(known[0])
+                    store.append_raised(known[0])
                     known[0].last_at = at = now()
                     store.told_s += at - started
                     return
@@ -158,7 +157,7 @@ class RaiseHook:
         key = (id(code), offset, id(inner), stack.tb_lasti)
         known = self._known.get(key)
         if known is None:
-            group = self._store.group_of(exc, stack_of(exc))
+            group = self._store.group_of(exc)
             if group is None:
                 return
             if len(self._known) >= _KNOWN:

@@ -19,11 +19,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.places import instance_dict, text
-from .facts import FRAMES, Key, Spot, describe, describe_text, key_of, stack_of
+from .facts import FRAMES, Key, describe, describe_text, key_of, places_of, stack_of
 from .guard import Guard, is_ours, is_own_file
 from .kinds import MUTATION, NIL, OTHER, is_error, kind_of, message_of, roots, traceback_of, type_of
 from .known import Known
-from .operand import enters_none, used_at
+from .operand import enters_none, may_enter_none, used_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 SILENT = "sys.monitoring"  # who sees what is swallowed in silence
 _GROUPS = 128  # all of them fit into one answer
 _OTHERS = 96  # of other kinds, so that there is room for those that are looked for
-EVENTS = 16384
+_EVENTS = 16384
+_RAISED = 12288
 _EXCEPTIONS = 4096
 _LOGGERS = 4
 _THREADS = 8
@@ -51,13 +52,14 @@ observers: list[Callable[[BaseException, TracebackType | None], object]] = []
 class Group:
     """Crashes of one type and place. What is read of the first is written by its thread, the rest by ours."""
 
-    def __init__(self, number: int, kind: str, exc: BaseException, spots: list[Spot]) -> None:
+    def __init__(self, number: int, kind: str, exc: BaseException, frames: list[dict[str, Any]]) -> None:
         self.number = number
         self.kind = kind
         self.type = type_of(exc)
         self.message = "" if kind == OTHER else message_of(exc)
-        self.frames = (describe_text(_remote_traceback(exc)) + describe(spots))[:FRAMES]
-        self.used = used_at(spots[0], message_of(exc)) if kind == NIL and spots else None
+        self.frames = frames
+        spots = stack_of(exc) if kind == NIL else []
+        self.used = used_at(spots[0], message_of(exc)) if spots else None
         self.sequence = 0
         self.count = 0
         self.ended = 0
@@ -68,10 +70,10 @@ class Group:
         self.threads: list[str] = []
         self.idents: set[int] = set()  # of threads whose name was asked for; each thread adds its own
 
-    def count_one(self, by: str, at: float) -> None:
-        """Count one more."""
-        self.count += 1
-        self.by[by] = self.by.get(by, 0) + 1
+    def count_more(self, by: str, at: float, more: int = 1) -> None:
+        """Count one more, or several."""
+        self.count += more
+        self.by[by] = self.by.get(by, 0) + more
         self.first_at = self.first_at or at
         self.last_at = at
 
@@ -115,7 +117,7 @@ class Store:
         self._groups: dict[Key, Group] = {}
         self._numbers = itertools.count(1)
         self._known = Known(now)
-        self.events: deque[Any] = deque(maxlen=EVENTS)  # (group, …), or a group: one that was raised
+        self.events: deque[Any] = deque(maxlen=_EVENTS)  # (group, …), or a group: one that was raised
         self._lock = threading.Lock()  # guards all below
         self._told: dict[int, _Told] = {}
         self._sequence = 0
@@ -126,7 +128,7 @@ class Store:
         """Note an exception that a hook has seen, or those that it comes of."""
         started = self._now()
         for root in roots(exc):
-            group = self.group_of(root, stack_of(root))
+            group = self.group_of(root)
             if group is not None:
                 self.append(self.event(group, by, root, ended=ended, logger=logger))
                 if group.kind == MUTATION and not self.sees_raises:
@@ -146,31 +148,41 @@ class Store:
                 group.idents.add(ident)
             name = _thread_name(ident)
         group.last_at = self._now()
-        self.append((group, group.last_at, name) if name else group)
+        if name:
+            self.append((group, group.last_at, name))
+        else:
+            self.append_raised(group)
         if group.kind == MUTATION:
             self._observe(exc)
 
-    def group_of(self, exc: BaseException, spots: list[Spot]) -> Group | None:
-        """The group of an exception with that stack; None where it is none to count, or there are too many groups."""
+    def group_of(self, exc: BaseException) -> Group | None:
+        """The group of an exception; None where it is none to count, or there are too many groups."""
         kind = kind_of(exc)
-        if kind == OTHER and spots and enters_none(spots[0], message_of(exc)):
+        if kind == OTHER and may_enter_none(message_of(exc)) and enters_none(stack_of(exc)):
             kind = NIL
-        if (kind == OTHER and not is_error(exc)) or (spots and is_own_file(spots[0].code.co_filename)):
+        if kind == OTHER and not is_error(exc):
             return None
-        elsewhere = describe_text(_remote_traceback(exc))
-        places = [(frame["file"], frame["line"]) for frame in elsewhere]
-        key = key_of(type_of(exc), [*places, *((spot.code.co_filename, spot.line) for spot in spots)])
+        type_name, remote = type_of(exc), describe_text(_remote_traceback(exc))
+        key = key_of(type_name, [(each["file"], each["line"]) for each in remote] + places_of(exc))
         group = self._groups.get(key)
-        if group is None:
+        if group is None and not is_own_file(key[3]):
             if len(self._groups) >= (_OTHERS if kind == OTHER else _GROUPS):
                 self.lost += 1
                 return None
-            group = self._groups.setdefault(key, Group(next(self._numbers), kind, exc, spots))
+            group = Group(next(self._numbers), kind, exc, (remote + describe(stack_of(exc)))[:FRAMES])
+            group = self._groups.setdefault(key, group)
         return group
+
+    def append_raised(self, group: Group) -> None:
+        """Note that one more has been raised; what is told of has more room than this."""
+        if len(self.events) < _RAISED:
+            self.events.append(group)
+        else:
+            self.lost += 1
 
     def append(self, event: Any) -> None:
         """Note it."""
-        self.lost += len(self.events) == EVENTS
+        self.lost += len(self.events) == _EVENTS
         self.events.append(event)
 
     def _observe(self, exc: BaseException) -> None:
@@ -205,20 +217,31 @@ class Store:
             self._fold()
 
     def _fold(self) -> None:
+        raised: dict[Group, int] = {}
         for _ in range(len(self.events)):  # what comes meanwhile is for the next time
             event = self.events.popleft()
-            self._sequence += 1
             if type(event) is Group:
-                event.count_one(SILENT, event.last_at)
-                event.sequence = self._sequence
+                raised[event] = raised.get(event, 0) + 1
                 continue
+            self._count(raised)  # what is told of was raised before
             group, at, thread, *told = event
-            group.sequence = self._sequence
             _add(group.threads, thread, _THREADS)
             if told:
                 self._account(group, at, *told)
             else:
-                group.count_one(SILENT, at)
+                group.count_more(SILENT, at)
+            self._changed(group)
+        self._count(raised)
+
+    def _count(self, raised: dict[Group, int]) -> None:
+        for group, count in raised.items():
+            group.count_more(SILENT, group.last_at, count)
+            self._changed(group)
+        raised.clear()
+
+    def _changed(self, group: Group) -> None:
+        self._sequence += 1
+        group.sequence = self._sequence
 
     def _account(self, group: Group, at: float, by: str, number: int, ended: bool, logger: str) -> None:
         told = self._told.get(number)
@@ -229,7 +252,7 @@ class Store:
             if group.by.get(SILENT):  # it was counted when it was raised
                 group.move_one(SILENT, by)
             else:
-                group.count_one(by, at)
+                group.count_more(by, at)
         elif _RANKS[by] > _RANKS[told.by]:
             group.move_one(told.by, by)
             told.by = by

@@ -12,7 +12,6 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.places import instance_dict
-from .facts import stack_of
 from .kinds import is_exception, roots, traceback_of
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Unasked:
             return
         events = []
         for root in roots(exc):
-            group = self._store.group_of(root, stack_of(root))
+            group = self._store.group_of(root)
             if group is not None:
                 events.append(self._store.event(group, self._by, root, ended=True))
         gone = self._pending.pop(id(result), None)  # one that is no more, and whose id is taken
@@ -73,9 +72,11 @@ class Unasked:
             result = pending.result()
             if result is not None and self._now() - pending.at < GRACE_S:
                 continue
-            if self._pending.get(number) is not pending:  # asked for just now
+            claimed = self._pending.pop(number, None)
+            if claimed is not pending:  # asked for just now, and then another has the same id
+                if claimed is not None:
+                    self._pending[number] = claimed
                 continue
-            self._pending.pop(number, None)
             # Whoever raises it again lets its traceback grow.
             if result is None or _depth(instance_dict(result).get(self._field)) <= pending.depth:
                 self._tell(pending)
