@@ -12,10 +12,13 @@ import sys
 import unittest
 from collections import OrderedDict
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.targets.sensors._load import part, say
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 BASES: dict[str, tuple[type, str]] = {
     "dict": (dict, "test.test_dict"),
