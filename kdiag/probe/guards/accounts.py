@@ -10,7 +10,8 @@ Conclusions, each from what was seen and no more:
   before any other does counts as making it).
 - lost-update: of a number under one key, which only grows, one thread writes a value that is not above what another
   thread wrote right before: so it had read the number before that, and what the other one added is gone. That a number
-  only grows is known by the code, which reads it and adds to it, or by what each thread by itself was seen to write.
+  only grows is known by the code, which reads it and adds to it, or by what each thread by itself was seen to write,
+  where the code that writes subtracts nothing.
 
 Pure bookkeeping without a clock, so separate from the sensor.
 """
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..hooks.facts import line_of
 from ..sensors.places import Place, place
 from .common_locks import Held, held, in_common
-from .writers import adds
+from .writers import adds, subtracts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,8 +157,10 @@ class Account:
             counter.grew += grows
             counter.fell += not grows
         elif not grows and in_common(locks_of(before), locks_of(moment)) is not True:
-            growing = counter.grew >= _GREW or all(adds(*each.sites[0]) for each in (before, moment) if each.sites)
-            return before if growing and not counter.fell else None
+            sites = [each.sites[0] for each in (before, moment) if each.sites]
+            if counter.fell or any(subtracts(code) for code, _ in sites):
+                return None
+            return before if counter.grew >= _GREW or all(adds(*site) for site in sites) else None
         return None
 
 

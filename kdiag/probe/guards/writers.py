@@ -129,12 +129,17 @@ def adds(code: CodeType, offset: int) -> bool:
     """Whether the code around a write also reads from the same container, and adds, and subtracts nothing."""
     reading = read(code)
     chain = next((write.chain for write in reading.writes if write.offset == offset), None)
-    if chain is None or any(_operation(step) in _SUBTRACTS for step in reading.steps):
+    if chain is None or subtracts(code):
         return False
     getting = chain._replace(attributes=(*chain.attributes, "get"))
     uses = sum(reach.chain == chain for reach in reading.reaches)
     reads = uses > 1 or any(reach.chain == getting for reach in reading.reaches)
     return reads and any(_operation(step) in _ADDS for step in reading.steps)
+
+
+def subtracts(code: CodeType) -> bool:
+    """Whether anything is subtracted in a piece of code: a number that it writes may be meant to fall."""
+    return any(_operation(step) in _SUBTRACTS for step in read(code).steps)
 
 
 def _operation(step: Step) -> str:
