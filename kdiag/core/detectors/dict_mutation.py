@@ -7,6 +7,7 @@ writes to the object is named, and said to be that. A loop that changes what it 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,10 @@ class _Case:
         return "warning" if enough else "info"
 
 
+#  conflicts about one container over the window
+#    healthy  . . . . . . . . . . . . . .   one lock around both sides, or a loop over a copy
+#    sick     . x . . x x . x . . x . x .   loops broken off while another thread writes, again and again
+#    lost     . u . . . u . . u . . . . .   nothing is raised, but the numbers do not add up
 def detect(window: Window) -> Finding | None:
     """The container with the gravest conflict."""
     cases = [*_watched(window), *_only_raised(window)]
@@ -114,11 +119,25 @@ def _watched(window: Window) -> list[_Case]:
             key = conflict.container, conflict.kind
             before = found[key].count if key in found else 0
             found[key] = _Case(conflict, before + conflict.count, 0, window.duration_s)
+    walked = Counter(_loop(case.conflict) for case in found.values() if case.conflict.kind == CHANGED)
     return [
-        replace(case, ended=_ended(window, case.conflict))
+        _with_raised(window, case, countable=case.conflict.kind == CHANGED and walked[_loop(case.conflict)] == 1)
         for case in found.values()
         if case.count and not _alone(case.conflict)
     ]
+
+
+def _with_raised(window: Window, case: _Case, *, countable: bool) -> _Case:
+    """With what the hooks tell of the same loop: they count each exception, the watch looks only as often as it may.
+
+    Args:
+        window: has the exceptions.
+        case: by the watch.
+        countable: the loop walks through no other container that is known, so all of its exceptions are this one's.
+    """
+    groups = [group for group in _groups(window) if _inner(group)[:1] == _loop(case.conflict)]
+    raised = sum(group.count for group in groups) if countable else 0
+    return replace(case, count=max(case.count, raised), ended=sum(group.ended for group in groups))
 
 
 def _alone(conflict: MapConflict) -> bool:
@@ -127,10 +146,9 @@ def _alone(conflict: MapConflict) -> bool:
     return iterates is not None and writes is not None and iterates.ident == writes.ident
 
 
-def _ended(window: Window, conflict: MapConflict) -> int:
-    """How many threads or tasks ended by exceptions of this loop."""
-    place = conflict.iterates.frames[:1] if conflict.iterates else ()
-    return sum(group.ended for group in _groups(window) if _inner(group)[:1] == place)
+def _loop(conflict: MapConflict) -> tuple[Frame, ...]:
+    """Where the loop stands; nowhere when it was not seen."""
+    return conflict.iterates.frames[:1] if conflict.iterates else ()
 
 
 def _groups(window: Window) -> list[CrashGroup]:
