@@ -38,7 +38,7 @@ CHANGED, WRITTEN, UNLOCKED, LOST = (
 _RECENT = 64  # writes that change keys
 _KEYS = 64  # counters in one dict
 _THREADS = 16
-_GREW = 3  # times that one thread let a number grow twice in a row, before anything is said of it
+_GREW = 16  # times that one thread let a number grow twice in a row, and never fall, before anything is said of it
 _TURNS = 3  # changes between threads before unlocked writes are told
 _KNOWN = 256
 

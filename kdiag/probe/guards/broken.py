@@ -31,14 +31,15 @@ if TYPE_CHECKING:
     from .named import Found
     from .watcher import Watcher
 
-_SHARE = 0.001  # of one processor
-_FIRST = 4  # how often each place is looked at in any case
+_SHARE = 0.0015  # of one processor
+_FIRST = 6  # how often each place is looked at in any case, by and by
 _PLACES = 32
-_REST_S = 0.01  # after one that was too much
 _LOOK_EVERY_S = 0.5  # for writers of one object by their code
 _OBJECTS = 32
 _OCCURRENCES = 256
 _SAME_S = 0.02  # the same exception is told of again within this time
+
+_Line = tuple[str, int]  # of a file
 
 
 class Occurrence(NamedTuple):
@@ -69,9 +70,8 @@ class Broken:
         self._thread_time = thread_time
         self._started_at = now()
         self._used_s = 0.0  # of processor time
-        self._rests_until = 0.0
-        self._latest: tuple[int, int, float] = (0, 0, 0.0)
-        self._places: dict[tuple[str, int], int] = {}
+        self._latest: tuple[int, int, _Line, float] = (0, 0, ("", 0), 0.0)
+        self._places: dict[_Line, tuple[int, float]] = {}  # how often it was looked at, and when last
         self._looked_at: dict[int, float] = {}  # by address
         self._occurrences: deque[Occurrence] = deque()
 
@@ -84,29 +84,26 @@ class Broken:
 
     def on_mutation(self, exc: BaseException, _tb: TracebackType | None) -> None:
         """Note which object a loop was broken off for, and by now have its writers seen; called by the hooks."""
-        now = self._now()
-        before, self._latest = self._latest, (id(exc), get_ident(), now)
-        if before[:2] == self._latest[:2] and now - before[2] < _SAME_S:
-            return
-        if now < self._rests_until:
-            self.lost += 1
-            return
-        started = self._thread_time()
+        started, now = self._thread_time(), self._now()
         spots = stack_of(exc)[:FRAMES]
-        if spots and self._affordable((spots[0].code.co_filename, spots[0].line), now):
-            self._note(exc, spots)
-        else:
-            self.lost += 1
-            self._rests_until = now + _REST_S
+        where = (spots[0].code.co_filename, spots[0].line) if spots else ("", 0)
+        before, self._latest = self._latest, (id(exc), get_ident(), where, now)
+        if before[:3] != self._latest[:3] or now - before[3] >= _SAME_S:
+            if spots and self._affordable(where, now):
+                self._note(exc, spots)
+            else:
+                self.lost += 1
         self._used_s += self._thread_time() - started
 
-    def _affordable(self, place: tuple[str, int], now: float) -> bool:
+    def _affordable(self, place: _Line, now: float) -> bool:
         """Whether to look at one more: at the first of each place always, then as often as their share allows."""
-        seen = self._places.get(place, 0)
-        if seen < _FIRST and len(self._places) < _PLACES:
-            self._places[place] = seen + 1
-            return True
-        return len(self._occurrences) < _OCCURRENCES and self._used_s < _SHARE * (now - self._started_at)
+        times, at = self._places.get(place, (0, now - _LOOK_EVERY_S))
+        known = place in self._places or len(self._places) < _PLACES
+        first = known and times < _FIRST and now - at >= _LOOK_EVERY_S
+        within = len(self._occurrences) < _OCCURRENCES and self._used_s < _SHARE * (now - self._started_at)
+        if known and (first or within):
+            self._places[place] = times + 1, now
+        return first or within
 
     def _note(self, exc: BaseException, spots: list[Spot]) -> None:
         found = find(exc, spots)

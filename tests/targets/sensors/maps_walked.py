@@ -154,7 +154,7 @@ while time.monotonic() < deadline:
     maps.tick()
     data = maps.data(0)
     changed = [each for each in data["conflicts"] if each["kind"] == "changed-while-iterated"]
-    if len([each for each in changed if each["count"] > 1 and each["writes"]]) >= 8:
+    if len([each for each in changed if each["count"] > 2 and each["writes"]]) >= 7:
         break
 over = True
 for thread in threads:
