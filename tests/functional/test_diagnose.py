@@ -111,7 +111,7 @@ def test_the_target_and_its_descriptors_are_left_as_they_were() -> None:
         kdiag("diagnose", target.pid, "--for", "3s")
         after = (process.num_threads(), process.num_fds(), _tracer(target.pid), set(_files()))
     assert after[:3] == before[:3]
-    assert not {name for name in after[3] - before[3] if "kdiag" in name and "kdiag-targets" not in name}
+    assert not {name for name in after[3] - before[3] if "kdiag" in name and name.endswith(f"-{target.pid}")}
 
 
 def _tracer(pid: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 from tests.support.bare import SCENES, placed, play, started
 from tests.support.interpreters import Interpreter, each_interpreter, of_minor
+
+
+SHORT = os.environ.get("KDIAG_SLOW") == "short"
 
 
 def culprit(scene: str) -> int:
@@ -145,6 +149,6 @@ def test_looking_at_all_threads_does_not_hang_3_11() -> None:
 @pytest.mark.slow
 @each_interpreter(one_per_minor=True)
 def test_looking_at_all_threads_does_not_hang_for_long(python: Interpreter) -> None:
-    said = play(python, "hang", 30, timeout=100)
+    said = play(python, "hang", 8 if SHORT else 30, timeout=100)
     assert said["seen_off"] == 0
     assert not said["enabled_after"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.busy import Busy, BusyStack, busy, demand_s
 from kdiag.core.calls import StuckCall, stuck_call
 from kdiag.core.frames import Ownership, at
-from kdiag.core.loops import serves
+from kdiag.core.loops import loop_state, serves
 from kdiag.core.model import (
     Evidence,
     Finding,
@@ -139,7 +139,7 @@ def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
     functions: Counter[tuple[str, str]] = Counter()
     lines: Counter[tuple[str, str, Frame, Frame, int, str]] = Counter()
     for stack in stacks.stacks():
-        frame = ownership.culprit(stack.frames)
+        frame = _culprit(stack, ownership)
         if frame:
             key = frame.file, frame.function
             functions[key] += stack.count
@@ -149,12 +149,18 @@ def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
     top = functions.most_common(1)[0][0]
 
     def belongs(stack: BusyStack) -> bool:
-        frame = ownership.culprit(stack.frames)
+        frame = _culprit(stack, ownership)
         return frame is not None and (frame.file, frame.function) == top
 
     share = stacks.share(belongs)
     line = max((item for item in lines.items() if item[0][:2] == top), key=lambda item: item[1])[0]
     return _Hot(line[2], line[4], line[5], line[3], share) if share else None
+
+
+def _culprit(stack: BusyStack, ownership: Ownership) -> Frame | None:
+    """The frame to blame; in a loop's thread one of the callback, for the line that runs the loop is in every stack."""
+    state = loop_state(stack.frames)
+    return ownership.culprit(state.callback if state else stack.frames)
 
 
 def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, source: str) -> Finding:

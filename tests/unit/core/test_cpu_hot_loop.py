@@ -11,10 +11,12 @@ from kdiag.core.detectors.cpu_hot_loop import detect
 from kdiag.core.model import Frame, LineFacts, ProfiledStack, ProfileSample, Wait, Window
 from tests.support.windows import (
     BOOT,
+    CALLBACK,
     LOOP,
     MODULE,
     PID,
     SELECT,
+    SITE,
     STDLIB,
     Life,
     app,
@@ -58,6 +60,15 @@ def test_a_service_that_listens_is_warned() -> None:
 def test_a_process_with_a_loop_is_warned() -> None:
     loop = Life("loop", (*SELECT, *LOOP), Wait.POLL)
     assert found(detect(scene(BATCH, loop, cpu=0.98))).severity == "warning"
+
+
+def test_the_line_that_runs_a_loop_is_not_to_blame_for_what_its_callbacks_do() -> None:
+    def running(inner: Frame) -> Life:
+        return Life("MainThread", (inner, *CALLBACK), Wait.RUNNING, 1, 0.2, True, main=True)
+
+    parse = Frame(f"{SITE}/h11/_readers.py", 60, "maybe_read")
+    assert found(detect(scene(running(parse), cpu=0.98))).title.startswith("maybe_read ")
+    assert found(detect(scene(running(app(10, "crunch")), cpu=0.98))).title.startswith("crunch (app.py:10) ")
 
 
 def test_threads_that_beg_for_the_gil_make_it_a_warning() -> None:

@@ -37,7 +37,9 @@ def answer(**collector: Any) -> dict[str, Any]:
         "loops": {"at": 100.0, "loops": [], "delays": [], "sequence": 0, "tasks": None, "dropped": 0},
         "memory": {"at": 100.0, "blocks": 5, "count": [1, 2, 3], "rss": 1, "threads": 1},
         "crashes": {"at": 100.0, "hooks": [], "raises": False, "groups": [], "sequence": 0, "dropped": 0},
-        "maps": {"at": 100.0, "watched": [], "conflicts": [], "suspects": [], "limits": [], "sequence": 0, "dropped": 0},
+        "maps": {
+            "at": 100.0, "watched": [], "conflicts": [], "suspects": [], "limits": [], "sequence": 0, "dropped": 0,
+        },
     }  # fmt: skip
 
 
