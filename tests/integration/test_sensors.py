@@ -12,7 +12,6 @@ import pytest
 from tests.support.bare import SCENES, placed, play, started
 from tests.support.interpreters import Interpreter, each_interpreter, of_minor
 
-
 SHORT = os.environ.get("KDIAG_SLOW") == "short"
 
 
