@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .named import Found
     from .watcher import Watcher
 
-_SHARE = 0.0015  # of one processor
-_FIRST = 6  # how often each place is looked at in any case, by and by
+_SHARE = 0.001  # of one processor
+_FIRST = 4  # how often each place is looked at in any case, by and by
 _PLACES = 32
 _LOOK_EVERY_S = 0.5  # for writers of one object by their code
 _OBJECTS = 32

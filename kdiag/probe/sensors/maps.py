@@ -35,7 +35,7 @@ _LEAST_QUOTA = 16
 _OBJECTS = 32
 _SCANNED = 512
 _PERIOD_S = 0.1
-_IDLE_S = 0.25  # between two looks while no object is known
+_BLIND_S = 0.5  # between two looks while no writes are called back for
 
 
 class MapsSensor:
@@ -92,7 +92,7 @@ class MapsSensor:
     @property
     def period_s(self) -> float:
         """Seconds between two looks."""
-        return _PERIOD_S if self._accounts else _IDLE_S
+        return _PERIOD_S if self._watcher is not None else _BLIND_S
 
     def tick(self) -> None:
         """Account for what was noted, and look for writers and walkers on the stacks where there is reason to."""
