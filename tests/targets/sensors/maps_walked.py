@@ -146,6 +146,7 @@ guarded = maps.guard(["maps_walked:LOCKED"])
 threads = [threading.Thread(target=each, name=each.__name__) for each in (writer, scraper)]
 for thread in threads:
     thread.start()
+watched = {"PLAIN", "shared", "series"} if sys.version_info >= (3, 12) else set()
 deadline = time.monotonic() + 12
 data: dict[str, Any] = {"conflicts": []}
 while time.monotonic() < deadline:
@@ -154,7 +155,8 @@ while time.monotonic() < deadline:
     maps.tick()
     data = maps.data(0)
     changed = [each for each in data["conflicts"] if each["kind"] == "changed-while-iterated"]
-    if len([each for each in changed if each["count"] > 2 and each["writes"]]) >= 7:
+    seen = {each["name"].rpartition(".")[2] for each in changed if each["seen"]}
+    if len([each for each in changed if each["count"] > 2 and each["writes"]]) >= 7 and watched <= seen:
         break
 over = True
 for thread in threads:
