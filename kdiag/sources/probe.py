@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SENSORS = ("gc", "threads", "loops", "memory", "crashes", "maps")
 PERIOD_S = 0.5
+START_WITHIN_S = 30.0  # their code is made in a thread that waits for the GIL again and again
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -156,7 +157,7 @@ class ProbeSource:
             SourceError: as `sample`.
         """
         try:
-            started = self.channel.request("start", sensors=list(SENSORS)).get("sensors")
+            started = self.channel.request("start", START_WITHIN_S, sensors=list(SENSORS)).get("sensors")
             if not isinstance(started, list) or not set(SENSORS) <= set(started):
                 raise SourceError("sensor-failed", f"The probe started only these sensors: {started}.")
             self._before = self._read()

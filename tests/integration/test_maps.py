@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.support.bare import SCENES, placed, play, started
 from tests.support.interpreters import Interpreter, each_interpreter
 from tests.support.probed import probed
 
+SHORT = os.environ.get("KDIAG_SLOW") == "short"
 CHANGED = "changed-while-iterated"
 WATCHERS = (3, 12)  # from here on writes are called back for
 SEEN_BY_WATCHER = {"PLAIN", "shared", "series", "ordered", "counted"}
@@ -101,7 +103,7 @@ def test_watched_dicts_survive_whatever_threads_do_to_them(python: Interpreter) 
 @pytest.mark.slow
 @each_interpreter(minimum=WATCHERS)
 def test_watched_dicts_survive_for_long(python: Interpreter) -> None:
-    said = play(python, "maps_safe", 30, timeout=100)
+    said = play(python, "maps_safe", 8 if SHORT else 30, timeout=100)
     assert (said["wrong"], said["sound"]) == (0, True)
 
 

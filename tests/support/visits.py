@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.attachment import Attachment, Way, attach
 from kdiag.attach.process import read_facts
-from kdiag.sources.probe import SENSORS
+from kdiag.sources.probe import SENSORS, START_WITHIN_S
 from kdiag.sources.tools import py_spy_path
 from tests.support.residue import difference
 from tests.support.targets import TargetFailedError
@@ -74,7 +74,7 @@ def stay(pid: int, seconds: float) -> None:
 
 def use(attachment: Attachment) -> dict[str, Any]:
     """Start and read every sensor that the probe has."""
-    started = attachment.channel.request("start", sensors=list(SENSORS))
+    started = attachment.channel.request("start", START_WITHIN_S, sensors=list(SENSORS))
     assert set(started["sensors"]) == set(SENSORS)
     data = attachment.channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
     attachment.channel.cost()

@@ -63,7 +63,8 @@ def snapshot() -> Snapshot:
 
 def _files(folder: Path) -> list[Path]:
     """The doors of this process, and the files that fatal signals would leave their stacks in."""
-    return [*folder.glob(f".kdiag-*-{os.getpid()}*"), *folder.glob(f".kdiag-*-crashes/fatal-{os.getpid()}-*")]
+    patterns = (".kdiag-*-{0}", ".kdiag-*-{0}-*", ".kdiag-*-crashes/fatal-{0}-*")
+    return [path for pattern in patterns for path in folder.glob(pattern.format(os.getpid()))]
 
 
 def _caught() -> list[str]:
