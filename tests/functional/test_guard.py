@@ -16,10 +16,10 @@ WATCHERS = (3, 12)
 TARGETS = REPOSITORY / "tests/targets"  # one in a chroot is gone with its target
 
 
-@each_interpreter(minimum=(3, 11), one_per_minor=True)
 @pytest.mark.parametrize("form", ["plain", "set", "ordered"])
-def test_both_sides_are_named_in_one_diagnosis(python: Interpreter, form: str) -> None:
-    with start_target("metrics_registry", form, python=python) as target:
+@pytest.mark.parametrize("minor", [(3, 11), (3, 13), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
+def test_both_sides_are_named_in_one_diagnosis(minor: tuple[int, int], form: str) -> None:
+    with start_target("metrics_registry", form, python=of_minor(minor)) as target:
         target.wait_for("failed")
         report = kdiag("diagnose", target.pid, "--format", "json").json
     finding = report["findings"][0]

@@ -75,6 +75,8 @@ def test_a_none_in_a_framework_is_traced_to_its_origin(case: Case, minor: tuple[
         assert_told(target)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(SHORT, reason="the slow tests in their short form: the truth table has them on 3.11")
 @pytest.mark.parametrize("case", HEALTHY_FRAMEWORKS, ids=lambda case: case.name)
 def test_a_healthy_framework_under_load_stays_healthy_where_everything_is_seen(case: Case) -> None:
     with running(case, of_minor((3, 13)), lent()) as target:
@@ -95,8 +97,8 @@ def test_what_cannot_be_seen_before_3_12_is_said() -> None:
     assert "logger.exception" in limit["hint"]
 
 
-@pytest.mark.parametrize("minor", [(3, 13), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
-@pytest.mark.parametrize("script", ["nil_swallowed", "crash_threads", "nil_thread"])
+@pytest.mark.parametrize("minor", [(3, 13)], ids=lambda minor: f"3.{minor[1]}")
+@pytest.mark.parametrize("script", ["nil_swallowed", "crash_threads"])
 def test_the_healthy_twin_stays_healthy_where_everything_is_seen(script: str, minor: tuple[int, int]) -> None:
     with start_target(script, "healthy", python=of_minor(minor)) as target:
         code, report = diagnose(target, "--for", "6s")

@@ -75,7 +75,7 @@ def test_a_generator_made_while_a_collection_starts_keeps_its_frame(python: Inte
 
 @each_interpreter(one_per_minor=True)
 def test_collections_are_accounted_for_after_the_recursion_limit_was_reached(python: Interpreter) -> None:
-    said = play(python, "deep")
+    said = play(python, "recursion")
     assert said["placed"] == said["seen"] == said["collections"] >= 100
 
 

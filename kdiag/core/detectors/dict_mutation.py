@@ -152,7 +152,8 @@ def _loop(conflict: MapConflict) -> tuple[Frame, ...]:
 
 
 def _groups(window: Window) -> list[CrashGroup]:
-    return [group for sample in window.probe for group in sample.crashes.groups if group.kind == "mutation"]
+    groups = (group for sample in window.probe for group in sample.crashes.groups)
+    return [group for group in groups if group.kind == "mutation" and group.count]
 
 
 def _inner(group: CrashGroup) -> tuple[Frame, ...]:

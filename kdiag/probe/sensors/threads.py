@@ -7,6 +7,7 @@ frames of a thread that runs meanwhile.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from . import blocks, calls
@@ -72,12 +73,16 @@ class ThreadsSensor:
 
 
 def _waits(looked: dict[int, Stack]) -> dict[int, Wait]:
-    found = {}
+    """What each thread waits for; of a lock that says that it is free, where several threads stand at it at once."""
+    found, free = {}, {}
     for ident, stack in looked.items():
         wait = wait_of(stack, ident)
         if wait is not None:
             found[ident] = wait
-    return found
+        elif (wait := wait_of(stack, ident, free=True)) is not None:
+            free[ident] = wait
+    standing = Counter(id(wait.value) for wait in (*found.values(), *free.values()))
+    return found | {ident: wait for ident, wait in free.items() if standing[id(wait.value)] > 1}
 
 
 def _holders(looked: dict[int, Stack], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:

@@ -60,12 +60,16 @@ class Wait(NamedTuple):
     depth: int
 
 
-def wait_of(stack: Stack, ident: int) -> Wait | None:
-    """What the thread whose stack this is waits for; None where it does not, or it cannot be told."""
+def wait_of(stack: Stack, ident: int, *, free: bool = False) -> Wait | None:
+    """What the thread whose stack this is waits for; None where it does not, or it cannot be told.
+
+    With `free` also for a plain lock that says that it is free: it does so until a thread that has got it has the
+    interpreter back, too.
+    """
     inner = stack[0]
     depth = next((n for n, frame in enumerate(stack) if _library(frame) is None), len(stack))
     if not depth:
-        return _plain(used(inner), ident)
+        return _plain(used(inner), ident, free)
     outer, caller = stack[depth - 1], stack[depth] if depth < len(stack) else None
     entering = _entered_lock(inner)
     value = entering if entering is not None else local(outer, "self")
@@ -130,12 +134,13 @@ def _library(frame: FrameType) -> str | None:
     return None
 
 
-def _plain(found: Used | None, ident: int) -> Wait | None:
+def _plain(found: Used | None, ident: int, free: bool) -> Wait | None:
     """A wait in C, right from the frame: for a lock, or for an item of a SimpleQueue."""
     if found is None:
         return None
     kind = kind_of(found.value)
-    if kind in {"lock", "rlock"} and found.method in {"", "acquire", "__enter__"} and blocks(found.value, ident):
+    taken = (free and kind == "lock") or (kind in {"lock", "rlock"} and blocks(found.value, ident))
+    if taken and found.method in {"", "acquire", "__enter__"}:
         return Wait(kind, found.value, found.name, owner_of(found.value), 0)
     if kind == "queue" and found.method == "get":
         return Wait(kind, found.value, found.name, 0, 0)
