@@ -35,8 +35,8 @@ def test_both_sides_are_named_in_one_diagnosis(minor: tuple[int, int], form: str
             place["object"] == f"metrics_registry.{ {'plain': 'SERIES', 'set': 'NAMES', 'ordered': 'ORDERED'}[form] }"
         )
     if form == "plain":
-        assert (finding["confidence"] > 0.9) == (python.version >= WATCHERS), finding["summary"]
-        assert ("the write itself was not seen" in finding["summary"]) == (python.version < WATCHERS)
+        assert (finding["confidence"] > 0.9) == (minor >= WATCHERS), finding["summary"]
+        assert ("the write itself was not seen" in finding["summary"]) == (minor < WATCHERS)
 
 
 @each_interpreter(minimum=(3, 11), one_per_minor=True)
