@@ -76,7 +76,7 @@ def use(attachment: Attachment) -> dict[str, Any]:
     """Start and read every sensor that the probe has."""
     started = attachment.channel.request("start", START_WITHIN_S, sensors=list(SENSORS))
     assert set(started["sensors"]) == set(SENSORS)
-    data = attachment.channel.request("read", sensors=dict.fromkeys(SENSORS, 0))
+    data = attachment.channel.request("read", START_WITHIN_S, sensors=dict.fromkeys(SENSORS, 0))
     attachment.channel.cost()
     return data
 

@@ -40,6 +40,7 @@ _TYPES = (
     ("future", "concurrent.futures._base", "Future"), ("lock", "kdiag.machinery.sync.rwmutex", "RWMutex"),
 )  # fmt: skip
 _SIMPLE_QUEUE = "_queue"
+_LATE = sys.version_info < (3, 13)  # a lock says that it is taken only when its taker has the interpreter back
 
 
 class Wait(NamedTuple):
@@ -139,7 +140,7 @@ def _plain(found: Used | None, ident: int, free: bool) -> Wait | None:
     if found is None:
         return None
     kind = kind_of(found.value)
-    taken = (free and kind == "lock") or (kind in {"lock", "rlock"} and blocks(found.value, ident))
+    taken = (free and kind == "lock" and _LATE) or (kind in {"lock", "rlock"} and blocks(found.value, ident))
     if taken and found.method in {"", "acquire", "__enter__"}:
         return Wait(kind, found.value, found.name, owner_of(found.value), 0)
     if kind == "queue" and found.method == "get":
