@@ -245,6 +245,8 @@ class Server:
             return False
         if host.requests:
             host.say(self._reply(host, host.requests.popleft()))
+            host.lease.renew()  # how long the answer took is no silence of the host's
+            self.lease.renew()
             alive = host.write()
         return alive and not (host.leaving and not host.owed)
 
