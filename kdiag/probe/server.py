@@ -245,8 +245,6 @@ class Server:
             return False
         if host.requests:
             host.say(self._reply(host, host.requests.popleft()))
-            host.lease.renew()  # how long the answer took is no silence of the host's
-            self.lease.renew()
             alive = host.write()
         return alive and not (host.leaving and not host.owed)
 
@@ -255,9 +253,12 @@ class Server:
         try:
             request = wire.decode_request(body)
             number = request.number
-            host.lease.renew()
-            self.lease.renew()
-            return wire.encode_answer(number, self._answer(host, request))
+            try:
+                answer = self._answer(host, request)
+            finally:  # how long the answer took is no silence of the host's
+                host.lease.renew()
+                self.lease.renew()
+            return wire.encode_answer(number, answer)
         except wire.WireError as error:
             return wire.encode_error(number, "bad-request" if number == 0 else "answer-too-long", str(error))
         except Refusal as refusal:
