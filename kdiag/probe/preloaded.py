@@ -81,6 +81,7 @@ class _Keeper:
         self._ending = False
         self._retired = False
         self._native_id = 0
+        self._opening = allocate_lock()  # held to open the door and arm signals, and to take both away for good
         self._end = allocate_lock()  # held until the thread is to end
         self._ended = allocate_lock()  # held while the thread runs
 
@@ -123,14 +124,18 @@ class _Keeper:
             self._let_go()
 
     def retire(self) -> None:
-        """Let nobody in any more; the thread ends with the host that is inside."""
+        """Let nobody in any more; the thread ends with the host that is inside, or at once if that has just left."""
+        waited = self._opening.acquire(True, _MOST_FOR_AN_END_S)
         self._ending = self._retired = True
         if self._signals is not None:
             self._signals.disarm()
         if self._door is not None:
             from .boot import close_door  # noqa: PLC0415
 
+            self._knock()
             close_door(self._door.folder)
+        if waited:
+            self._opening.release()
 
     def forget(self) -> None:
         """Let go of the sockets and leave the door where it is: in a forked child it is the parent's."""
@@ -190,9 +195,12 @@ class _Keeper:
         """A connection of a host that may come in; None when none came for a while, or we are to end."""
         import _socket  # noqa: PLC0415 - here and not above: not in the way of the service's start
 
-        self._arm()
-        if self._door is None or not self._door.usable:
-            self._open()
+        with self._opening:
+            if self._ending:  # told by somebody who has just taken the door away
+                return None
+            self._arm()
+            if self._door is None or not self._door.usable:
+                self._open()
         if self._door is None:
             self._end.acquire(True, _CHECK_S)
         if self._door is None or self._ending:
