@@ -56,6 +56,7 @@ class Finding:
     Attributes:
         confidence: 0 to 1, how sure it is that the verdict holds; `certain` findings end a diagnosis early.
         score: 0 to 100; 25 at the info threshold, 75 at the warning threshold, towards 100 at four times.
+        title: one line, whatever names the target has chosen for its files and functions.
         suspected: the evidence fits but does not prove; the title says so.
         related: the symptoms that it explains, each as "verdict: title".
         threads: idents of the threads that it is about, for the combination of findings; not part of a report.
@@ -77,6 +78,10 @@ class Finding:
     related: tuple[str, ...] = ()
     playbook: str | None = None
     threads: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.title.isprintable():
+            object.__setattr__(self, "title", " ".join(self.title.split()))
 
 
 @dataclass(frozen=True, slots=True)
