@@ -31,6 +31,11 @@ LAUNCHERS = frozenset(
     }
 )  # fmt: skip
 
+# Those of the standard library, by their files.
+_STANDARD_LAUNCHERS = frozenset(
+    {"socketserver.py", "http/server.py", "wsgiref/handlers.py", "wsgiref/simple_server.py"}
+)
+
 _SITE = re.compile(r"/(?:site|dist)-packages/(.+)$")
 _STANDARD = re.compile(r"/(?:lib(?:64)?/python\d\.\d+t?|lib/python\d|python\d+\.zip)/(.+)$")
 _APPLICATION = re.compile(r"^([A-Za-z_]\w*)(?:\.\w+)*:[A-Za-z_][\w.]*(?:\(.*\))?$")
@@ -119,6 +124,17 @@ class Ownership:
     def own(self, frames: Sequence[Frame]) -> Frame | None:
         """The deepest frame of the user's own code, if there is any."""
         return next((frame for frame in frames if self.tier(frame) is Tier.OWN), None)
+
+    def served(self, frames: Sequence[Frame]) -> tuple[Frame, ...]:
+        """What a server or task runner runs on this stack, innermost first; all of it where there is none."""
+        for depth, frame in enumerate(frames):
+            kind, path = located(frame.file)
+            package = _package(path)
+            if kind == "site" and package in LAUNCHERS and package not in self.packages:
+                return tuple(frames[:depth])
+            if kind == "standard" and path in _STANDARD_LAUNCHERS:
+                return tuple(frames[:depth])
+        return tuple(frames)
 
     def name(self, frame: Frame) -> str:
         """The function's qualified name, from the source where the stack knows only the bare one."""

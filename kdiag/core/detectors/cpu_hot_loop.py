@@ -158,9 +158,12 @@ def _hottest(stacks: Busy, ownership: Ownership) -> _Hot | None:
 
 
 def _culprit(stack: BusyStack, ownership: Ownership) -> Frame | None:
-    """The frame to blame; in a loop's thread one of the callback, for the line that runs the loop is in every stack."""
+    """The frame to blame: of what a loop or a server runs, for the line that starts it is in every stack.
+
+    None while the loop or the server is at its own work.
+    """
     state = loop_state(stack.frames)
-    return ownership.culprit(state.callback if state else stack.frames)
+    return ownership.culprit(ownership.served(state.callback if state else stack.frames))
 
 
 def _finding(window: Window, ownership: Ownership, load: _Load, hot: _Hot, source: str) -> Finding:

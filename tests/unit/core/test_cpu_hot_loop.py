@@ -71,6 +71,19 @@ def test_the_line_that_runs_a_loop_is_not_to_blame_for_what_its_callbacks_do() -
     assert found(detect(scene(running(app(10, "crunch")), cpu=0.98))).title.startswith("crunch (app.py:10) ")
 
 
+@pytest.mark.parametrize("server", [f"{SITE}/waitress/server.py", f"{STDLIB}/socketserver.py"])
+def test_the_line_that_runs_a_server_is_not_to_blame_for_it(server: str) -> None:
+    def running(*inner: Frame) -> Life:
+        frames = (*inner, Frame(server, 180, "serve"), app(46, "main"), *MODULE)
+        return Life("MainThread", frames, Wait.RUNNING, 1, 0.2, True, main=True)
+
+    assert detect(scene(running(), cpu=0.98, listening=True)) is None
+    request = found(detect(scene(running(app(10, "crunch"), Frame(f"{SITE}/flask/app.py", 9, "wsgi_app")), cpu=0.98)))
+    assert request.title.startswith("crunch (app.py:10) ")
+    library = found(detect(scene(running(Frame(f"{SITE}/flask/app.py", 9, "wsgi_app")), cpu=0.98)))
+    assert library.title.startswith("wsgi_app ")
+
+
 def test_threads_that_beg_for_the_gil_make_it_a_warning() -> None:
     begging = Life("web", (app(80, "answer"), *BOOT), lambda n: Wait.GIL if n % 2 else Wait.IO, 3, 0.0)
     finding = found(detect(scene(BATCH, begging, cpu=0.98)))
