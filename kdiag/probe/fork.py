@@ -5,6 +5,8 @@ It is separate because not all who come and go have a door.
 
 from __future__ import annotations
 
+import _thread
+
 from .boot import at_fork
 
 TYPE_CHECKING = False
@@ -25,6 +27,42 @@ if TYPE_CHECKING:
 
 
 SLOT = "_kdiag_at_fork"
+WAITS_S = 0.2  # a fork, for each of our threads
+WORKS_ANYWAY_S = 1.0
+
+
+class AtWork:
+    """Held by a thread of ours while it may have a descriptor that nobody else knows of, so that no child gets it.
+
+    Each waits for the other, but not for long: our thread may be in a finalizer of the service's, and an exception of a
+    signal's handler may end the fork's part half-way.
+    """
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._worker = 0  # the thread of ours that is at work
+        self._forker = 0  # the thread that keeps it out
+
+    def __enter__(self) -> None:
+        if self._lock.acquire(True, WORKS_ANYWAY_S):
+            self._worker = _thread.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker == _thread.get_ident():
+            self._worker = 0
+            self._lock.release()
+
+    def before_fork(self) -> None:
+        """Wait until our thread is not at work, and keep it out; a finalizer that forks in it does not."""
+        ourselves = _thread.get_ident()
+        if self._worker != ourselves and self._lock.acquire(True, WAITS_S):
+            self._forker = ourselves
+
+    def after_fork(self) -> None:
+        """Let it in again, on both sides, if it was this thread that kept it out."""
+        if self._forker == _thread.get_ident():
+            self._forker = 0
+            self._lock.release()
 
 
 def register(who: Forked) -> None:

@@ -60,10 +60,11 @@ class Probe:
         self._worker: Worker | None = None  # None in a visit: then the thread is the keeper's
         self.crashes = Crashes()
         self.cost = Cost()
-        self.sensing = Sensing(self.cost, self.crashes)
+        self._serving, looking = self._at_work = (fork.AtWork(), fork.AtWork())
+        self.sensing = Sensing(self.cost, self.crashes, looking)
         self.signals: FatalSignals | None = None  # of one that was there from the start, its keeper's are armed
         self.server = Server(
-            listener, lambda host, request: answer(self, host, request), self.crashes, options["lease_s"]
+            listener, lambda host, request: answer(self, host, request), self.crashes, options["lease_s"], self._serving
         )
 
     def start(self, guest: Any = None) -> None:
@@ -77,7 +78,7 @@ class Probe:
         try:
             if guest is not None:
                 self.server.admit(guest)
-            self._worker = Worker(THREAD_NAME, self._live, self.crashes)
+            self._worker = Worker(THREAD_NAME, self._live, self.crashes, self._serving)
             self._worker.start()
         except BaseException:
             self._forget()
@@ -97,22 +98,15 @@ class Probe:
         self.leaving = True
 
     def before_fork(self) -> None:
-        """Let a process that has no thread but ours fork with one, as it would without us."""
-        if self._worker is None or self.leaving or sys.version_info < WARNS_OF_THREADS:
-            return
-        ours = {str(each) for each in (*self.boot_threads, self._worker.native_id, self.sensing.native_id)}
-        if len(set(os.listdir("/proc/self/task")) - ours) != 1:
-            return
-        with self._turn:
-            self._pausing = True
-        if self._knock() and self._worker.wait_for_end(PAUSE_WITHIN_S):
-            self.sensing.pause(PAUSE_WITHIN_S)
-            deadline = time.monotonic() + PAUSE_WITHIN_S  # for what is left of the boot threads
-            while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < deadline:
-                time.sleep(0.0001)
+        """Have our threads hold no descriptor that is not closed in a child."""
+        self._end_threads()
+        for each in self._at_work:
+            each.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """Go on where `before_fork` has paused."""
+        for each in self._at_work:
+            each.after_fork()
         with self._turn:
             self._pausing, ended = False, self._ended
             self._ended = False
@@ -134,6 +128,21 @@ class Probe:
         if not (self.follow_children and self.loaded and follow(self.options, self.loaded)) and self.loaded:
             self.loaded.unload()
 
+    def _end_threads(self) -> None:
+        """Let a process that has no thread but ours fork with one, as it would without us."""
+        if self._worker is None or self.leaving or sys.version_info < WARNS_OF_THREADS:
+            return
+        ours = {str(each) for each in (*self.boot_threads, self._worker.native_id, self.sensing.native_id)}
+        if len(set(os.listdir("/proc/self/task")) - ours) != 1:
+            return
+        with self._turn:
+            self._pausing = True
+        if self._knock() and self._worker.wait_for_end(PAUSE_WITHIN_S):
+            self.sensing.pause(PAUSE_WITHIN_S)
+            deadline = time.monotonic() + PAUSE_WITHIN_S  # for what is left of the boot threads
+            while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < deadline:
+                time.sleep(0.0001)
+
     def _ends_for_fork(self) -> bool:
         """Tell the server's thread whether it is to end now; then whoever forks starts it anew."""
         with self._turn:
@@ -141,22 +150,23 @@ class Probe:
             return self._ended
 
     def _live(self) -> None:
-        with self.crashes:
+        with self.crashes, self._serving:
             self._arm()
         self.serve()
         if not self.leaving:
             return
         with self.crashes:
             self.sensing.stop()
-        with self.crashes:
-            self._disarm()
-        with self.crashes:
-            close_door(self.folder)
-        if self.loaded:
-            self.loaded.unload()
-        self.server.close()  # so that a host that still listens knows when all is gone
-        with self.crashes:
-            self._forget()  # last of all: a child that is forked until now must still be cleaned
+        with self._serving:
+            with self.crashes:
+                self._disarm()
+            with self.crashes:
+                close_door(self.folder)
+            if self.loaded:
+                self.loaded.unload()
+            self.server.close()  # so that a host that still listens knows when all is gone
+            with self.crashes:
+                self._forget()  # last of all: a child that is forked until now must still be cleaned
 
     def _forget(self) -> None:
         """Let neither a fork nor the end of the process call us any more."""

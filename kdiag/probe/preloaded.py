@@ -163,8 +163,8 @@ class _Keeper:
     def _run(self) -> None:
         try:
             self._native_id = get_native_id()
-            _name_thread(self._native_id, _THREAD)
             if not self._end.acquire(True, _OPENS_AFTER_S):
+                _name_thread(self._native_id, _THREAD)
                 self._keep()
         except BaseException:  # noqa: S110 - a service never hears of our troubles
             pass
@@ -238,11 +238,12 @@ class _Keeper:
 
 def _name_thread(native_id: int, name: bytes) -> None:
     """Say who we are, to whoever looks at the process's threads from outside."""
-    descriptor = os.open(f"/proc/self/task/{native_id}/comm", os.O_WRONLY | os.O_CLOEXEC)
     try:
+        descriptor = os.open(f"/proc/self/task/{native_id}/comm", os.O_WRONLY | os.O_CLOEXEC)
         os.write(descriptor, name)
-    finally:
         os.close(descriptor)
+    except OSError:  # a root folder without /proc, or a daemon that closes all descriptors just now
+        pass
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

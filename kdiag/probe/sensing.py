@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .cost import Cost
     from .crashes import Crashes
+    from .fork import AtWork
     from .sensors import Sensor
 
 THREAD_NAME = "kdiag-sensors"
@@ -70,18 +71,20 @@ class Sensing:
         self,
         cost: Cost,
         crashes: Crashes,
+        at_work: AtWork,
         sensors: Callable[[], Mapping[str, Callable[[], Sensor]]] = all_sensors,
         now: Callable[[], float] = time.monotonic,
         thread_time: Callable[[], float] = time.thread_time,
     ) -> None:
         self._cost = cost
         self._crashes = crashes
+        self._at_work = at_work  # of the loop's thread
         self._sensors = sensors
         self._now = now
         self._thread_time = thread_time
         self._running: dict[str, Running] = {}  # replaced, never changed: the loop's thread reads it meanwhile
         self._stop = threading.Event()
-        self._worker = Worker(THREAD_NAME, self._run, crashes)
+        self._worker = Worker(THREAD_NAME, self._run, crashes, at_work)
         self.looping = False
         # What the thread uses up between two looks, and when it last looked. Only the loop's thread uses them.
         self._turn = Smoothed()
@@ -207,5 +210,5 @@ class Sensing:
         jitter_until(self._look, self.rest_s, stop=self._stop)
 
     def _look(self) -> None:
-        with self._crashes:  # none may reach the loop, which would log it
+        with self._crashes, self._at_work:  # none may reach the loop, which would log it
             self.tick()

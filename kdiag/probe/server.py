@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .crashes import Crashes
+    from .fork import AtWork
 
 MAX_HOSTS = 8
 READ_BYTES = 64 * 1024
@@ -136,8 +137,10 @@ class Server:
         answer: Callable[[Host, wire.Request], wire.Message],
         crashes: Crashes,
         lease_s: float,
+        at_work: AtWork,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._at_work = at_work
         self._listener = Owned(listener)
         self._answer = answer
         self._crashes = crashes
@@ -177,15 +180,17 @@ class Server:
         """Wait until something comes, at most `timeout_s`, and deal with it and with what has expired."""
         # Dropped is who was late before we looked and after: a process that was stopped hears its hosts first.
         late = [host for host in self.hosts.values() if host.lease.expired]
-        for descriptor in self._wait(timeout_s):
-            host = self.hosts.get(descriptor)
-            if host is None:
-                self._accept()
-            elif not (host.connection.intact and self._serve(host)):
-                self.drop(host)
-        for host in late:
-            if host.lease.expired and host in self.hosts.values():
-                self.drop(host)
+        ready = self._wait(timeout_s)
+        with self._at_work:
+            for descriptor in ready:
+                host = self.hosts.get(descriptor)
+                if host is None:
+                    self._accept()
+                elif not (host.connection.intact and self._serve(host)):
+                    self.drop(host)
+            for host in late:
+                if host.lease.expired and host in self.hosts.values():
+                    self.drop(host)
 
     def drop(self, host: Host) -> None:
         """End a connection."""

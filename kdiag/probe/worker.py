@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .crashes import Crashes
+    from .fork import AtWork
 
+_PR_SET_NAME = 15
 STACK_BYTES = 1 << 20  # a service may have chosen one for all its threads on which our code would overflow
 
 
 class Worker:
     """Runs `work` in a daemon thread with an honest name, which takes no signals and is traced by nobody."""
 
-    def __init__(self, name: str, work: Callable[[], object], crashes: Crashes) -> None:
+    def __init__(self, name: str, work: Callable[[], object], crashes: Crashes, at_work: AtWork) -> None:
         self._name = name
         self._work = work
         self._crashes = crashes
+        self._at_work = at_work
         self.native_id: int | None = None
         self._running = _thread.allocate_lock()  # held while the thread runs
 
@@ -72,7 +75,8 @@ class Worker:
     def _run(self) -> None:
         try:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-            _name(self._name)
+            with self._at_work:
+                _name(self._name)
             with self._crashes:
                 self._work()
         finally:
@@ -80,10 +84,15 @@ class Worker:
 
 
 def _name(name: str) -> None:
-    """Tell the kernel, too, who the calling thread is: `top -H` shows it (from 3.14 on Python does so itself)."""
-    try:
-        descriptor = os.open(f"/proc/self/task/{_thread.get_native_id()}/comm", os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:  # a root folder without /proc
+    """Tell the kernel, too, who the calling thread is: `top -H` shows it (from 3.14 on Python does so itself).
+
+    Not by a file: a daemon may close all that it finds and open others, and what we write must not get into those.
+    """
+    if sys.version_info >= (3, 14):
         return
-    os.write(descriptor, name.encode())
-    os.close(descriptor)
+    try:
+        import ctypes  # noqa: PLC0415
+
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+    except Exception:  # noqa: S110 - an interpreter that was built without, or an audit hook that refuses
+        pass

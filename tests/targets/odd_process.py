@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from _typeshed import TraceFunction
 
-# A child that was forked at the very instant when a probe got a socket or opened a file, and has a copy of that one
-# descriptor, as with any thread that opens one; everything else of a probe must be gone.
+# A child that was forked at the very instant when a probe got its first socket, before there is anything to make a fork
+# wait for that; everything else of a probe must be gone.
 STRAY = 100
 
 ledger = Ledger()
@@ -169,7 +169,9 @@ def forking() -> None:
     def look() -> int:
         found = snapshot()
         differing = [key for key, value in clean.items() if value != found[key]]
-        if differing == ["descriptors"] and len(set(found["descriptors"]) - set(clean["descriptors"])) == 1:
+        if differing == ["descriptors"] and all(
+            ":socket:" in each for each in set(found["descriptors"]) - set(clean["descriptors"])
+        ):
             return STRAY
         if len(found["threads"]) != 1 or len(found["python_threads"]) != 1:
             differing.append("threads")

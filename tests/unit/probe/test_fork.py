@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import gc
 import os
 import sys
+import threading
 import weakref
 
 import pytest
@@ -67,3 +69,47 @@ def test_what_stays_refers_to_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -
     assert gone() is None
     for hook in hooks[0].values():
         assert set(hook.__globals__) == {"__builtins__"}  # type: ignore[attr-defined]
+
+
+def test_a_fork_waits_for_a_thread_at_work_and_keeps_it_out_until_it_is_over() -> None:
+    at_work = fork.AtWork()
+    began, ended, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        with at_work:
+            began.set()
+            ended.wait(10)
+            done.append("work")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert began.wait(10)
+    ended.set()
+    at_work.before_fork()
+    assert done == ["work"]
+    again = threading.Thread(target=work)
+    again.start()
+    done.append("fork")
+    at_work.after_fork()
+    for each in (thread, again):
+        each.join(10)
+    assert done == ["work", "fork", "work"]
+
+
+def test_a_fork_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork, "WAITS_S", 0.001)
+    monkeypatch.setattr(fork, "WORKS_ANYWAY_S", 0.001)
+    at_work, other = fork.AtWork(), fork.AtWork()
+    with at_work:
+        at_work.before_fork()  # a finalizer that forks in our own thread
+        at_work.after_fork()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(at_work.before_fork).result(10)  # it goes on without
+            pool.submit(at_work.after_fork).result(10)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(other.before_fork).result(10)  # and never says that it is over
+        with other:
+            pass
+        pool.submit(other.after_fork).result(10)
+    with at_work, other:
+        assert at_work._worker == other._worker == threading.get_ident()

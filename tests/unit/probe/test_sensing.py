@@ -9,6 +9,7 @@ import pytest
 from kdiag.machinery.clock import FakeClock
 from kdiag.probe.cost import Cost
 from kdiag.probe.crashes import Crashes
+from kdiag.probe.fork import AtWork
 from kdiag.probe.sensing import BUDGET, Running, Sensing
 
 
@@ -51,7 +52,7 @@ class Scene:
         self.crashes = Crashes()
         self.cost = Cost(self.clock.now, self.costs.now)
         self.eyes = {name: Eye(self.costs, **values) for name, values in eyes.items()}
-        self.sensing = Sensing(self.cost, self.crashes, now=self.clock.now, thread_time=self.costs.now)
+        self.sensing = Sensing(self.cost, self.crashes, AtWork(), now=self.clock.now, thread_time=self.costs.now)
         self.sensing._running = {name: Running(eye, 0.0) for name, eye in self.eyes.items()}
 
     def pass_time(self, seconds: float) -> None:
@@ -109,7 +110,7 @@ def test_starting_twice_starts_once() -> None:
         made.append(Eye(costs))
         return made[-1]
 
-    sensing = Sensing(Cost(), Crashes(), lambda: {"eye": eye})
+    sensing = Sensing(Cost(), Crashes(), AtWork(), lambda: {"eye": eye})
     sensing.start(["eye"])
     sensing.start(["eye"])
     assert sensing.names == ["eye"]
@@ -124,7 +125,7 @@ def test_one_that_cannot_start_is_not_there() -> None:
         raise ImportError
 
     crashes = Crashes()
-    sensing = Sensing(Cost(), crashes, lambda: {"none": none})
+    sensing = Sensing(Cost(), crashes, AtWork(), lambda: {"none": none})
     sensing.start(["none"])
     assert sensing.names == []
     assert crashes.count == 1

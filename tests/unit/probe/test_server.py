@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kdiag.machinery.clock import FakeClock
 from kdiag.probe import wire
 from kdiag.probe.crashes import Crashes
+from kdiag.probe.fork import AtWork
 from kdiag.probe.server import MAX_HOSTS, NOBODYS_UID, Host, Refusal, Server
 from tests.unit.probe.test_wire import SLOW_CASES, almost_messages
 
@@ -33,7 +34,7 @@ class Scene:
         self.listener.bind("")  # a name that the kernel makes up
         self.listener.listen(20)
         self.asked: list[str] = []
-        self.server = Server(self.listener, self.answer, self.crashes, LEASE_S, self.clock.now)
+        self.server = Server(self.listener, self.answer, self.crashes, LEASE_S, AtWork(), self.clock.now)
 
     def answer(self, _host: Host, request: wire.Request) -> wire.Message:
         self.asked.append(request.method)
