@@ -292,6 +292,7 @@ def test_a_target_that_was_stopped_for_longer_than_a_lease_hears_its_host_first(
 def test_a_target_that_closes_all_descriptors_keeps_its_own() -> None:
     with probed() as process:
         channel = process.enter(LEASE_S)
+        channel.hello()  # it has settled: no thread may close a file that it has just opened under that number
         process.do("close_descriptors")
         time.sleep(LEASE_S * 2)
         assert all(process.do("mine_are_open")["open"])
