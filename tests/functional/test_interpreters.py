@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from tests.functional.test_truth_table import diagnose, summary
 from tests.support.interpreters import Interpreter, each_interpreter, of_minor
+from tests.support.preloaded import until
 from tests.support.targets import Target, start_target
 from tests.targets.truth import culprit_lines
 
 POINTS = 0.05
 
 
-def _logged(target: Target) -> dict[str, float]:
-    """The target's own account up to now: seconds in the collector, of wall time."""
-    return {key: float(target.lines[-1][key]) for key in ("gc_s", "wall_s")}
+def _true_share(target: Target, observation: Any) -> float:
+    """The target's own account of the seconds in which it was observed, and no others: its share is not constant."""
+    start = datetime.fromisoformat(observation["started_at"]).timestamp()
+    at_start, at_end = (_in_collector_s(target, at) for at in (start, start + observation["duration_s"]))
+    return (at_end - at_start) / float(observation["duration_s"])
+
+
+def _in_collector_s(target: Target, at: float) -> float:
+    """Seconds in the collector up to a moment, between two lines of the account."""
+    before, after = next(
+        (one, other) for one, other in itertools.pairwise(target.lines) if one["at"] <= at <= other["at"]
+    )
+    part = (at - before["at"]) / (after["at"] - before["at"])
+    return float(before["gc_s"] + part * (after["gc_s"] - before["gc_s"]))
 
 
 @each_interpreter()
@@ -22,10 +39,10 @@ def test_the_collectors_share_is_true(python: Interpreter) -> None:
     with start_target("gc_pressure", python=python) as target:
         blamed = culprit_lines(target.script)
         target.wait_for("gc_s")
-        before = _logged(target)
         code, report = diagnose(target, "--full", "--for", "6s")
-        after = _logged(target)
-    truth = (after["gc_s"] - before["gc_s"]) / (after["wall_s"] - before["wall_s"])
+        ended = time.time()
+        until(lambda: target.lines[-1]["at"] > ended, "its account of the whole observation")
+        truth = _true_share(target, report["observation"])
     assert (report["verdict"], code) == ("gc-pressure", 1), summary(report)
     finding = report["findings"][0]
     share = next(number for number in finding["evidence"] if number["metric"] == "gc.share")

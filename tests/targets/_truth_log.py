@@ -40,6 +40,7 @@ class CollectorTruth:
             say(
                 gc_s=self._in_collector_s,
                 wall_s=wall_s,
+                at=time.time(),
                 cpu_s=time.process_time(),
                 collections=self._collections,
                 longest_s=self._longest_s,

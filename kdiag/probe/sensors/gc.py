@@ -22,6 +22,8 @@ _PLACES = 64
 _PAUSES = 128
 _FREED = 8  # the youngest may have lost some objects since, which the callbacks before ours have freed
 _LONG_NS = 10_000_000
+_TOGETHER_NS = 1_000_000
+_TRIES = 5
 _BUCKETS = 64  # a pause of n ns counts in bucket n.bit_length()
 
 
@@ -71,7 +73,7 @@ class CollectorSensor:
         """Account for the collections since the last time; with many of them, look at the places of some only."""
         with self._lock:
             before, since = sum(self._seen), self._drained_at
-            self._drain()
+            self._drain(len(self._events))
             self._drained_at = time.perf_counter()
             rarely = sum(self._seen) - before > _MANY_PER_S * (self._drained_at - since)
         if rarely is not self._rarely:
@@ -109,13 +111,15 @@ class CollectorSensor:
         the `places` are those of some, taken evenly.
         """
         with self._lock:
-            self._drain()
+            at, count = self._moment()
+            self._drain(count)
+            spent = self._spent_until(at)
             names = thread_names()
             now = gc.get_stats()
             return {
-                "at": time.perf_counter_ns() / 1e9,
+                "at": at / 1e9,
                 "since": self._since_ns / 1e9,
-                "seconds": [ns / 1e9 for ns in self._spent_ns],
+                "seconds": [ns / 1e9 for ns in spent],
                 "longest": [ns / 1e9 for ns in self._longest_ns],
                 "seen": list(self._seen),
                 "collections": _deltas(self._before, now, "collections"),
@@ -136,6 +140,18 @@ class CollectorSensor:
                 "dropped": self.dropped,
             }  # fmt: skip
 
+    def _spent_until(self, at: int) -> list[int]:
+        """What was spent, up to a moment, also in the collection that is under way.
+
+        Other callbacks run before ours, and when one of them is in Python, whoever waited for the interpreter all
+        through the collection gets it there: we do, and a long collection would be counted in the wrong stretch. Long
+        ones are the oldest generation's; which it is, is known at the end.
+        """
+        spent, current = list(self._spent_ns), self._current
+        if current is not None:
+            spent[-1] += max(0, (current.ended_ns or at) - current.started_ns)
+        return spent
+
     def _under_way(self) -> bool:
         """Whether the last that was noted is no end of a collection."""
         try:
@@ -143,9 +159,18 @@ class CollectorSensor:
         except IndexError:
             return False
 
-    def _drain(self) -> None:
+    def _moment(self) -> tuple[int, int]:
+        """A time, and how much was noted until then: looked at together, so without the interpreter lost in between."""
+        for _ in range(_TRIES):
+            before, count, after = time.perf_counter_ns(), len(self._events), time.perf_counter_ns()
+            if after - before < _TOGETHER_NS:
+                break
+        return after, count
+
+    def _drain(self, count: int) -> None:
+        """Account for what was noted first; what comes meanwhile is for the next time."""
         events = self._events
-        for _ in range(len(events)):  # what comes meanwhile is for the next time
+        for _ in range(count):
             event = events.popleft()
             kind, current = type(event), self._current
             if kind is dict:
