@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from kdiag.core.frames import library_function
+from kdiag.core.frames import last_name, library_function
 from kdiag.core.model import Frame, NotEnoughEvidence, StackSample, ThreadSample, Wait, Window
 
 if TYPE_CHECKING:
@@ -99,13 +99,20 @@ def moved(before: ThreadSample, after: ThreadSample) -> bool | None:
     """
     if before.wait is Wait.RUNNING or after.wait is Wait.RUNNING:
         return True
-    if before.frames and after.frames and before.frames != after.frames:
+    if before.frames and after.frames and not _same(before.frames, after.frames):
         return True
     if before.runs is not None and after.runs is not None and before.runs != after.runs:
         return True
     if before.cpu_s is not None and after.cpu_s is not None:
         return after.cpu_s - before.cpu_s > _STILL_CPU_S
     return None if before.runs is None or after.runs is None else False
+
+
+def _same(before: Sequence[Frame], after: Sequence[Frame]) -> bool:
+    """Whether two stacks stand at the same lines; some tools know the qualified names of functions, others do not."""
+    return before == after or [(f.file, f.line, last_name(f.function)) for f in before] == [
+        (f.file, f.line, last_name(f.function)) for f in after
+    ]
 
 
 def stillness(track: Track) -> Stillness | None:

@@ -56,12 +56,17 @@ def parse_dump(text: bytes, kernel_id: Callable[[int], int]) -> tuple[ThreadSamp
         ThreadSample(
             thread_id=thread.os_thread_id or kernel_id(thread.thread_id),
             ident=thread.thread_id,
-            name=thread.thread_name or f"Thread-{thread.thread_id:#x}",
+            name=thread.thread_name or nameless(thread.thread_id),
             frames=tuple(_frame(frame) for frame in thread.frames),
             holds_gil=thread.owns_gil,
         )
         for thread in threads
     )
+
+
+def nameless(ident: int) -> str:
+    """What a thread is called whose name could not be read: the target changed its list of threads meanwhile."""
+    return f"Thread-{ident:#x}"
 
 
 def _frame(frame: _Frame) -> Frame:

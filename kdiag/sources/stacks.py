@@ -16,7 +16,7 @@ from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
 from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
-from kdiag.sources.pyspy import parse_dump
+from kdiag.sources.pyspy import nameless, parse_dump
 from kdiag.sources.pystack import Pystack
 from kdiag.sources.thread_states import ThreadState, read_states
 from kdiag.sources.tools import SourceError, run_py_spy
@@ -87,8 +87,9 @@ class StackSource:
         collecting = None if self.collection is None else collection is not None and collection == self._collection()
         self.pace.spent(took)
         after = self._read_states()
+        before_by_id = {thread.thread_id: thread for thread in self._last if thread.thread_id}
         threads = tuple(
-            _with_state(thread, after)
+            _with_state(recognised(thread, before_by_id.get(thread.thread_id)), after)
             for thread in (replace(each, thread_id=self.host_id(each.thread_id)) for each in threads)
             if not self.own_threads.has(thread.thread_id, thread.name)
         )
@@ -125,6 +126,15 @@ class StackSource:
         return _with_state(
             replace(thread, frames=thread.frames if still else (), holds_gil=False), {thread.thread_id: state}
         )
+
+
+def recognised(thread: ThreadSample, before: ThreadSample | None) -> ThreadSample:
+    """The thread with what was known of it before and this look could not read: its name, and Python's number of it."""
+    if before is None:
+        return thread
+    if thread.ident == thread.thread_id:  # pystack knows no other
+        thread = replace(thread, ident=before.ident)
+    return replace(thread, name=before.name) if thread.name == nameless(thread.ident) else thread
 
 
 def _with_state(thread: ThreadSample, states: Mapping[int, ThreadState]) -> ThreadSample:

@@ -38,6 +38,7 @@ def thread(**changes: object) -> ThreadSample:
         (thread(), thread(runs=6), True),
         (thread(), thread(cpu_s=1.01), True),
         (thread(), thread(frames=(app(2),)), True),
+        (thread(frames=(app(1, "ask"),)), thread(frames=(app(1, "Client.ask"),)), False),  # told by another tool
         (thread(), thread(frames=()), False),  # carried over: the kernel's numbers alone
         (thread(runs=None), thread(runs=None), False),
         (thread(cpu_s=None), thread(cpu_s=None), False),
