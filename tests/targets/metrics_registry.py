@@ -89,23 +89,25 @@ def serve(handle: Any) -> None:
         time.sleep(0.005)
 
 
-def scrape_on_and_on(scrape: Any) -> None:
+def scrape_on_and_on(scrape: Any, pause_s: float) -> None:
     while True:
         try:
             scrape()
         except RuntimeError:
             logging.exception("scrape failed")
             say(failed=True)
-        time.sleep(0.05)
+        time.sleep(pause_s)
 
 
 def main() -> None:
-    handle, scrape = FORMS[(sys.argv[1:] or ["plain"])[0]]
+    form = (sys.argv[1:] or ["plain"])[0]
+    handle, scrape = FORMS[form]
+    pause_s = 0.5 if form == "locked" else 0.05  # who holds the lock all the time makes others wait: another disease
     for _ in range(KEPT):
         handle()
     for n in range(2):
         threading.Thread(target=serve, args=(handle,), name=f"request-{n}", daemon=True).start()
-    threading.Thread(target=scrape_on_and_on, args=(scrape,), name="scraper", daemon=True).start()
+    threading.Thread(target=scrape_on_and_on, args=(scrape, pause_s), name="scraper", daemon=True).start()
     ready()
     stay()
 
