@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import shutil
 import sysconfig
+import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +15,13 @@ import pytest
 from tests.functional.test_truth_table import SHORT, diagnose, summary
 from tests.support.cases import running
 from tests.support.interpreters import of_minor
-from tests.support.targets import REPOSITORY, start_target
+from tests.support.targets import start_target
 from tests.targets.truth import LOOK_ALIKES, SICK, culprit_lines, origin_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.interpreters import Interpreter
     from tests.support.targets import Target
     from tests.targets.truth import Case
 
@@ -33,8 +39,9 @@ SEEN = {
 }
 FRAMEWORKS = [case for case in SICK if case.script in SEEN and case.needs]
 HEALTHY_FRAMEWORKS = [case for case in LOOK_ALIKES if case.script in SEEN and case.needs]
-IN_FULL = [pytest.mark.slow, pytest.mark.skipif(SHORT, reason="the slow tests in their short form: 3.11, 3.13, 3.15")]
+IN_FULL = [pytest.mark.slow, pytest.mark.skipif(SHORT, reason="not in the short form: see the others")]
 MINORS = [(3, 11), (3, 13), (3, 15), *(pytest.param(minor, marks=IN_FULL) for minor in ((3, 9), (3, 14)))]
+FRAMEWORK_MINORS = [(3, 11), (3, 13), *(pytest.param(minor, marks=IN_FULL) for minor in ((3, 14), (3, 15)))]
 STANDARD = [script for script in SEEN if script not in {case.script for case in FRAMEWORKS}]
 
 
@@ -63,15 +70,31 @@ def test_a_none_is_traced_to_its_origin(script: str, minor: tuple[int, int]) -> 
         assert_told(target)
 
 
-def lent() -> dict[str, str]:
-    """The frameworks of the environment that runs the tests, for another interpreter: they are pure Python."""
-    return {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{sysconfig.get_path('purelib')}"}
+# The frameworks and what they need: all of it runs as pure Python.
+LENT = ("anyio", "apscheduler", "blinker", "click", "flask", "h11", "idna", "itsdangerous", "jinja2", "markupsafe",
+        "starlette", "tzlocal", "uvicorn", "waitress", "werkzeug")  # fmt: skip
 
 
-@pytest.mark.parametrize("minor", [(3, 11), (3, 13)], ids=lambda minor: f"3.{minor[1]}")
+@contextlib.contextmanager
+def lent(python: Interpreter) -> Iterator[dict[str, str]]:
+    """The frameworks of the environment that runs the tests, for another interpreter."""
+    if not python.in_chroot:
+        yield {"PYTHONPATH": sysconfig.get_path("purelib")}
+        return
+    with tempfile.TemporaryDirectory(prefix="kdiag-lent-", dir=python.root / "tmp") as folder:
+        for file in (file for name in LENT for file in metadata.files(name) or () if file.suffix in {".py", ".txt", ""}):
+            copy = Path(folder, file)
+            if Path(folder) in copy.resolve().parents:  # no scripts
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.locate(), copy)
+        yield {"PYTHONPATH": str(Path("/") / Path(folder).relative_to(python.root))}
+
+
+@pytest.mark.parametrize("minor", FRAMEWORK_MINORS, ids=lambda minor: f"3.{minor[1]}")
 @pytest.mark.parametrize("case", FRAMEWORKS, ids=lambda case: case.name)
 def test_a_none_in_a_framework_is_traced_to_its_origin(case: Case, minor: tuple[int, int]) -> None:
-    with running(case, of_minor(minor), lent()) as target:
+    python = of_minor(minor)
+    with lent(python) as env, running(case, python, env) as target:
         assert_told(target)
 
 
@@ -79,7 +102,8 @@ def test_a_none_in_a_framework_is_traced_to_its_origin(case: Case, minor: tuple[
 @pytest.mark.skipif(SHORT, reason="the slow tests in their short form: the truth table has them on 3.11")
 @pytest.mark.parametrize("case", HEALTHY_FRAMEWORKS, ids=lambda case: case.name)
 def test_a_healthy_framework_under_load_stays_healthy_where_everything_is_seen(case: Case) -> None:
-    with running(case, of_minor((3, 13)), lent()) as target:
+    python = of_minor((3, 13))
+    with lent(python) as env, running(case, python, env) as target:
         code, report = diagnose(target, "--for", "6s")
     crashes = [
         finding for finding in report["findings"] if finding["verdict"] in {"nil-dereference", "unhandled-crash"}

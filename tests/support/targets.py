@@ -102,7 +102,7 @@ def start_target(
         script: a name in `tests/targets`, a dotted module ("kdiag.demos.pool"), or the path of a script.
         arguments: its command line.
         python: which interpreter; the one that runs the tests when None.
-        env: variables on top of ours.
+        env: variables on top of ours; a PYTHONPATH, as the target sees it, comes after the folder of the targets.
         timeout: seconds to become ready.
 
     Raises:
@@ -116,14 +116,16 @@ def start_target(
         root = stack.enter_context(_placed(script, interpreter))
         source, command = _command(script, root)
         inside = Path("/") / root.relative_to(interpreter.root)
+        variables = dict(env or {})
+        path = os.pathsep.join([str(inside), *filter(None, [variables.pop("PYTHONPATH", "")])])
         process = subprocess.Popen(
             [*interpreter.argv_prefix, *(part.format(root=inside) for part in command), *map(str, arguments)],
             env={
                 **_environment(),
-                "PYTHONPATH": str(inside),
+                "PYTHONPATH": path,
                 "PYTHONDONTWRITEBYTECODE": "1",
                 MARK: mark,
-                **(env or {}),
+                **variables,
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,26 +6,18 @@ Who asks is seen by the look-up of the methods that answer, or by a thread that 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from ..sensors.places import instance_dict
-from .chained import Placed
-from .unasked import Unasked, waited_for
-
-if TYPE_CHECKING:
-    from .store import Store
+from .unasked import ResultHook, waited_for
 
 _ANSWERS = ("result", "exception", "_get_snapshot")  # the last is what asyncio asks from 3.14 on
 
 
-class FutureHook(Placed):
+class FutureHook(ResultHook):
     """See the module."""
 
     name = "concurrent.futures"
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store.guard)
-        self._unasked = Unasked(store, self.name, "_exception")
+    field = "_exception"
 
     def place(self) -> bool:
         """Put it in."""
@@ -35,15 +27,6 @@ class FutureHook(Placed):
         for name in _ANSWERS:
             self.watch(kind, name, self._unasked.asked)
         return True
-
-    def remove(self) -> None:
-        """Take it out."""
-        super().remove()
-        self._unasked.forget()
-
-    def tick(self) -> None:
-        """Tell of what nobody asked for."""
-        self._unasked.look()
 
     def _note(self, future: object, exception: object) -> None:
         if not waited_for(instance_dict(future).get("_condition")):

@@ -6,24 +6,16 @@ What `imap` gives is not looked at: it is there to be iterated over.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from ..sensors.places import instance_dict
-from .chained import Placed
-from .unasked import Unasked, waited_for
-
-if TYPE_CHECKING:
-    from .store import Store
+from .unasked import ResultHook, waited_for
 
 
-class PoolHook(Placed):
+class PoolHook(ResultHook):
     """See the module."""
 
     name = "multiprocessing.pool"
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store.guard)
-        self._unasked = Unasked(store, self.name, "_value")
+    field = "_value"
 
     def place(self) -> bool:
         """Put it in."""
@@ -34,15 +26,6 @@ class PoolHook(Placed):
         self.chain(many, "_set", self._note)
         self.watch(one, "get", self._unasked.asked)
         return True
-
-    def remove(self) -> None:
-        """Take it out."""
-        super().remove()
-        self._unasked.forget()
-
-    def tick(self) -> None:
-        """Tell of what nobody asked for."""
-        self._unasked.look()
 
     def _note(self, result: object, _number: object, answer: object) -> None:
         if type(answer) is not tuple or len(answer) != 2 or answer[0] is not False:

@@ -12,6 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.places import instance_dict
+from .chained import Placed
 from .kinds import is_exception, roots, traceback_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,26 @@ class Unasked:
     def _tell(self, pending: _Pending) -> None:
         for event in pending.events:
             self._store.append(event)
+
+
+class ResultHook(Placed):
+    """A hook of one kind of results; `field` is where such a result has its exception."""
+
+    name: str
+    field: str
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.guard)
+        self._unasked = Unasked(store, self.name, self.field)
+
+    def remove(self) -> None:
+        """Take it out."""
+        super().remove()
+        self._unasked.forget()
+
+    def tick(self) -> None:
+        """Tell of what nobody asked for."""
+        self._unasked.look()
 
 
 def waited_for(condition: object) -> bool:
