@@ -82,9 +82,9 @@ def lent(python: Interpreter) -> Iterator[dict[str, str]]:
         yield {"PYTHONPATH": sysconfig.get_path("purelib")}
         return
     with tempfile.TemporaryDirectory(prefix="kdiag-lent-", dir=python.root / "tmp") as folder:
-        for file in (file for name in LENT for file in metadata.files(name) or () if file.suffix in {".py", ".txt", ""}):
+        for file in (file for name in LENT for file in metadata.files(name) or ()):
             copy = Path(folder, file)
-            if Path(folder) in copy.resolve().parents:  # no scripts
+            if file.suffix in {".py", ".txt", ""} and Path(folder) in copy.resolve().parents:  # no scripts
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file.locate(), copy)
         yield {"PYTHONPATH": str(Path("/") / Path(folder).relative_to(python.root))}
