@@ -14,8 +14,6 @@ import msgspec
 
 from kdiag.attach.channel import Channel, Cost
 from kdiag.core.model import (
-    Allocator,
-    CollectorAccount,
     Frame,
     LoopDelay,
     ProbedLoop,
@@ -26,6 +24,7 @@ from kdiag.core.model import (
 )
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
+from kdiag.sources.probe_collector import Collector, account
 from kdiag.sources.probe_crashes import CrashCounts, Crashes
 from kdiag.sources.probe_maps import MapCounts, Maps
 from kdiag.sources.tools import SourceError
@@ -41,37 +40,6 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Place = tuple[str, _Count, str]
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
-
-
-class _Allocator(msgspec.Struct, frozen=True):
-    thread: str
-    ident: _Count
-    frames: tuple[_Place, ...]
-    collections: _Count
-    seconds: _Seconds
-    asked: _Count
-
-
-class _Pause(msgspec.Struct, frozen=True):
-    sequence: _Count
-    seconds: _Seconds
-
-
-class _Collector(msgspec.Struct, frozen=True):
-    at: _Seconds
-    seconds: tuple[_Seconds, _Seconds, _Seconds]
-    seen: tuple[_Count, _Count, _Count]
-    collections: tuple[_Count, ...]
-    collected: tuple[int, ...]
-    uncollectable: tuple[int, ...]
-    asked: _Count
-    histogram: tuple[tuple[_Count, _Count], ...]
-    thresholds: tuple[int, ...]
-    enabled: bool
-    frozen: _Count
-    places: tuple[_Allocator, ...]
-    pauses: tuple[_Pause, ...]
-    sequence: _Count
 
 
 class _Wait(msgspec.Struct, frozen=True):
@@ -125,7 +93,7 @@ class _Memory(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    gc: _Collector
+    gc: Collector
     threads: _Threads
     loops: _Loops
     memory: _Memory
@@ -184,7 +152,7 @@ class ProbeSource:
         self._before = answer
         return ProbeSample(
             at=self.clock.now(),
-            collector=_account(before.gc, answer.gc),
+            collector=account(before.gc, answer.gc),
             threads=_threads(answer.threads, self.host_id),
             loops=tuple(
                 ProbedLoop(
@@ -266,51 +234,6 @@ def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThrea
         )
         for thread in told.threads
     )  # fmt: skip
-
-
-def _account(before: _Collector, now: _Collector) -> CollectorAccount:
-    """What happened between two answers."""
-    known = {(each.ident, each.frames): each for each in before.places}
-    allocators = []
-    for each in now.places:
-        earlier = known.get((each.ident, each.frames))
-        new = each.collections - (earlier.collections if earlier else 0)
-        if new > 0:
-            allocators.append(
-                Allocator(
-                    _frames(each.frames), each.ident, each.thread, new,
-                    each.seconds - (earlier.seconds if earlier else 0.0),
-                    each.asked - (earlier.asked if earlier else 0),
-                )
-            )  # fmt: skip
-    return CollectorAccount(
-        span_s=now.at - before.at,
-        seconds=tuple(max(0.0, after - first) for after, first in zip(now.seconds, before.seconds, strict=True)),
-        collections=_minus(now.collections, before.collections),
-        collected=_minus(now.collected, before.collected),
-        uncollectable=_minus(now.uncollectable, before.uncollectable),
-        longest_s=_longest(before, now),
-        asked=max(0, now.asked - before.asked),
-        timed=sum(_minus(now.seen, before.seen)),
-        thresholds=now.thresholds,
-        enabled=now.enabled,
-        frozen=now.frozen,
-        allocators=tuple(allocators),
-    )
-
-
-def _longest(before: _Collector, now: _Collector) -> float:
-    """The longest collection between two answers: among the long ones exactly, else by the histogram's last step."""
-    long = [pause.seconds for pause in now.pauses if pause.sequence > before.sequence]
-    if long:
-        return max(long)
-    earlier = dict(before.histogram)
-    steps = [step for step, count in now.histogram if count > earlier.get(step, 0)]
-    return float(2 ** (max(steps) - 1)) / 1e9 if steps and 0 < max(steps) < 64 else 0.0
-
-
-def _minus(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(0, after - first) for after, first in zip(now, before, strict=False))
 
 
 def _wait(wait: _Wait) -> ProbedWait:
