@@ -152,7 +152,7 @@ def probe_loss(target: Worker, seconds: float, rounds: int, sensors: Sequence[st
         after = _stretch(target, None, seconds, sensors)
         losses[number % 2].append(100 * (1 - observed / ((before + after) / 2)))
         before = after
-    lost, control = (Loss(statistics.median(each), *_median_bounds(each), 0.0, rounds) for each in losses)
+    lost, control = (Loss(statistics.median(each), *median_bounds(each), 0.0, rounds) for each in losses)
     return lost, control
 
 
@@ -166,7 +166,7 @@ def _stretch(target: Worker, channel: Channel | None, seconds: float, sensors: S
     return target.rate_of_cpu(start, time.monotonic())
 
 
-def _median_bounds(values: list[float]) -> tuple[float, float]:
+def median_bounds(values: list[float]) -> tuple[float, float]:
     """Between which the median lies, at 95 %, by its rank alone."""
     ordered, half = sorted(values), 0.98 * len(values) ** 0.5
     low, high = len(values) / 2 - half, len(values) / 2 + half
