@@ -19,7 +19,6 @@ from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.loop import SourceLoop
 from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
-from kdiag.sources.probe import PERIOD_S
 from kdiag.sources.probe_stacks import stack_sample
 from kdiag.sources.process import ProcessSource
 from kdiag.sources.profile import ProfileSource
@@ -83,7 +82,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     if inside is not None:
         out = emit if readable else _with_stacks(facts.pid, emit)
         jitter = random.Random(rng.random())  # noqa: S311
-        loops.append(SourceLoop("probe", inside.source.sample, lambda: PERIOD_S, out, clock, jitter))
+        loops.append(SourceLoop("probe", inside.source.sample, inside.source.period_s, out, clock, jitter))
     if not readable:
         return Observers(tuple(loops), ())
 

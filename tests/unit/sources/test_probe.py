@@ -12,7 +12,7 @@ from kdiag.core.model import Frame
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import FakeClock
 from kdiag.machinery.context import background
-from kdiag.sources.probe import SENSORS, ProbeSource
+from kdiag.sources.probe import BUDGET, LONGEST_PERIOD_S, PERIOD_S, SENSORS, ProbeSource
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
@@ -184,3 +184,13 @@ def test_sensors_that_do_not_start() -> None:
     probe, _ = source(answer(), started=("gc",))
     with pytest.raises(SourceError, match="only these sensors"):
         probe.begin()
+
+
+def test_it_asks_less_often_where_answers_are_dear() -> None:
+    probe, channel = source(*[answer() for _ in range(4)])
+    probe.begin()
+    assert probe.period_s() == PERIOD_S
+    for spent_s, period_s in ((0.001, PERIOD_S), (0.006, 0.006 / BUDGET), (0.1, LONGEST_PERIOD_S)):
+        channel.used_s += spent_s - 0.01  # which each question for the cost adds by itself
+        probe.sample(background())
+        assert probe.period_s() == pytest.approx(period_s)
