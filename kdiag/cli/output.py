@@ -66,7 +66,7 @@ def write(lines: Iterable[str], output: Path | None = None) -> None:
     try:
         for line in lines:
             sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+            sys.stdout.flush()  # some lines are waited for
     except BrokenPipeError:
         # Python flushes standard output once more at exit: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

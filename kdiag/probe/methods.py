@@ -127,6 +127,15 @@ def _of_maps(probe: Probe, method: str, argument: Any) -> Any:
         raise Refusal(error.reference, str(error)) from None
 
 
+def _collections(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    if type(params.get("since")) is not int:
+        raise Refusal("bad-request", "collections needs since, the number to begin after")
+    sensor: Any = probe.sensing.sensor("gc")
+    if sensor is None:
+        raise Refusal("sensor-not-started", "no sensor 'gc' runs")
+    return sensor.trace(params["since"])  # type: ignore[no-any-return]
+
+
 _METHODS = {
     "hello": _hello,
     "heartbeat": _heartbeat,
@@ -138,6 +147,7 @@ _METHODS = {
     "children": _children,
     "guard": _guard,
     "scan": _scan,
+    "collections": _collections,
 }
 
 

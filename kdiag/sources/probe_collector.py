@@ -5,15 +5,20 @@ Separate from the probe's other sensors because `kdiag gc` reads this one alone.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
-from kdiag.core.model import Allocator, CollectorAccount, Frame
+from kdiag.core.model import Allocator, Collection, CollectorAccount, Frame
+from kdiag.sources.tools import SourceError
+
+if TYPE_CHECKING:
+    from kdiag.attach.channel import Channel
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Place = tuple[str, _Count, str]
+_Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 
 class _Allocator(msgspec.Struct, frozen=True):
@@ -49,8 +54,58 @@ class Collector(msgspec.Struct, frozen=True):
     sequence: _Count
 
 
-def account(before: Collector, now: Collector) -> CollectorAccount:
-    """What happened between two answers."""
+class _Traced(msgspec.Struct, frozen=True):
+    number: _Count
+    at: _Seconds
+    seconds: _Seconds
+    generation: _Count
+    collected: int
+    uncollectable: int
+    asked: bool
+    thread: str
+    frames: tuple[_Place, ...]
+
+
+class _Trace(msgspec.Struct, frozen=True):
+    number: _Count
+    collections: tuple[_Traced, ...]
+
+
+def read_collector(channel: Channel, since: int) -> Collector:
+    """The sensor's answer, with the long collections after a number, without a session.
+
+    Raises:
+        KdiagError: the probe is gone, does not answer, or answers what is nothing that we know.
+    """
+    return _decoded(channel.request("read", sensors={"gc": since}).get("gc"), Collector)
+
+
+def read_trace(channel: Channel, since: int) -> tuple[int, tuple[Collection, ...]]:
+    """The number of the last collection, and those after a number, as far as they were kept.
+
+    Raises:
+        KdiagError: as `read_collector`.
+    """
+    trace = _decoded(channel.request("collections", since=since), _Trace)
+    return trace.number, tuple(
+        Collection(
+            each.at, each.seconds, each.generation, each.collected, each.uncollectable, each.thread,
+            tuple(Frame(*place) for place in each.frames), each.asked,
+        )
+        for each in trace.collections
+    )  # fmt: skip
+
+
+def _decoded(told: object, kind: type[_Kind]) -> _Kind:
+    try:
+        return msgspec.convert(told, kind)
+    except msgspec.ValidationError as error:
+        message = f"What the probe told of the collector is nothing that we know: {error}."
+        raise SourceError("probe-protocol", message) from error
+
+
+def account(before: Collector, now: Collector, longest_s: float | None = None) -> CollectorAccount:
+    """What happened between two answers; `longest_s` where it is known from those in between."""
     known = {(each.ident, each.frames): each for each in before.places}
     allocators = []
     for each in now.places:
@@ -70,7 +125,7 @@ def account(before: Collector, now: Collector) -> CollectorAccount:
         collections=_minus(now.collections, before.collections),
         collected=_minus(now.collected, before.collected),
         uncollectable=_minus(now.uncollectable, before.uncollectable),
-        longest_s=_longest(before, now),
+        longest_s=_longest(before, now) if longest_s is None else longest_s,
         asked=max(0, now.asked - before.asked),
         timed=sum(_minus(now.seen, before.seen)),
         thresholds=now.thresholds,

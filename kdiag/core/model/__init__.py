@@ -42,6 +42,7 @@ from kdiag.core.model.maps import (
 )
 from kdiag.core.model.probed import (
     Allocator,
+    Collection,
     CollectorAccount,
     LoopDelay,
     ProbedLoop,
@@ -79,6 +80,7 @@ __all__ = [
     "Allocator",
     "Child",
     "ClassPlace",
+    "Collection",
     "CollectorAccount",
     "CollectorSample",
     "ConflictKind",

@@ -62,6 +62,25 @@ class CollectorAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection. `thread` and `frames` are empty where too many came to look at each.
+
+    Attributes:
+        at: when it ended.
+        asked: it was asked for by hand, for certain.
+    """
+
+    at: float
+    seconds: float
+    generation: int
+    collected: int
+    uncollectable: int
+    thread: str
+    frames: tuple[Frame, ...]
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProbedWait:
     """What a thread waits for, by the object itself.
 

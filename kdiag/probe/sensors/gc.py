@@ -20,6 +20,7 @@ _LOOK_EVERY_S = 0.4
 _DRAIN_EVERY_S = 0.1
 _PLACES = 64
 _PAUSES = 128
+_TRACED = 1024
 _FREED = 8  # the youngest may have lost some objects since, which the callbacks before ours have freed
 _LONG_NS = 10_000_000
 _TOGETHER_NS = 1_000_000
@@ -48,6 +49,7 @@ class CollectorSensor:
         self._unplaced = 0
         self._pauses: deque[dict[str, Any]] = deque(maxlen=_PAUSES)
         self._sequence = 0
+        self._traced: deque[dict[str, Any]] | None = None  # each collection, once somebody has asked for them
         self._current: _Collection | None = None
         self._rarely = False
         self._drained_at = 0.0
@@ -140,6 +142,22 @@ class CollectorSensor:
                 "dropped": self.dropped,
             }  # fmt: skip
 
+    def trace(self, since: int) -> dict[str, Any]:
+        """Each collection after number `since`, from the first time on that somebody asks; `number` is the last one's.
+
+        Those that came when too many came at once are left out, and those without details have no thread and frames.
+        """
+        with self._lock:
+            self._traced = deque(maxlen=_TRACED) if self._traced is None else self._traced
+            self._drain(len(self._events))
+            names = thread_names()
+            return {
+                "number": sum(self._seen),
+                "collections": [
+                    {**each, "thread": names.get(each["ident"], "")} for each in self._traced if each["number"] > since
+                ],
+            }
+
     def _spent_until(self, at: int) -> list[int]:
         """What was spent, up to a moment, also in the collection that is under way.
 
@@ -200,13 +218,22 @@ class CollectorSensor:
                 self._count_place((collection.ident, frames), spent, asked)
             else:
                 self._hooks.without_frames(collection.started_ns)
+        if spent >= _LONG_NS or self._traced is not None:
+            self._tell(collection, info, spent, asked)
+
+    def _tell(self, collection: _Collection, info: dict[str, int], spent: int, asked: bool) -> None:
+        """Keep what there is to tell of one collection: a long one, or any where somebody asks for each."""
+        told = {
+            "at": collection.ended_ns / 1e9, "seconds": spent / 1e9, "generation": min(info.get("generation", 0), 2),
+            "collected": info.get("collected", 0), "ident": collection.ident,
+            "frames": [list(each) for each in collection.places()],
+        }  # fmt: skip
         if spent >= _LONG_NS:
             self._sequence += 1
-            self._pauses.append({
-                "sequence": self._sequence, "at": collection.ended_ns / 1e9, "seconds": spent / 1e9,
-                "generation": generation, "collected": info.get("collected", 0), "ident": collection.ident,
-                "frames": [list(each) for each in frames],
-            })  # fmt: skip
+            self._pauses.append({"sequence": self._sequence, **told})
+        if self._traced is not None:
+            left = info.get("uncollectable", 0)
+            self._traced.append({"number": sum(self._seen), "uncollectable": left, "asked": asked, **told})
 
     def _count_place(self, key: tuple[int, tuple[Place, ...]], spent: int, asked: bool) -> None:
         known = self._places.get(key)

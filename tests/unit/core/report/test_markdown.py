@@ -44,7 +44,7 @@ self.children.append(Node(self))
     assert (
         """
    ```sh
-   kdiag profile 4711
+   kdiag gc 4711
    ```
 """
         in shown

@@ -46,7 +46,7 @@ CRITICAL 61 % of the time goes to the garbage collector
        collector runs are those that allocate. Reuse buffers, avoid objects that
        refer to each other both ways (parent and child, callbacks bound to
        self), or break the cycle with weakref.
-         kdiag profile 4711
+         kdiag gc 4711
 
     2. Freeze what stays alive for good. Risk to the service: low.
        After start-up, when modules, caches and configuration are loaded, call

@@ -1,0 +1,66 @@
+"""`kdiag gc` as its users see it: exact numbers, the lines that make the collector work, and an end at any time."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.interpreters import of_minor
+from tests.support.kdiag import command, kdiag
+from tests.support.targets import REPOSITORY, start_target
+from tests.targets.truth import culprit_lines
+
+TARGETS = REPOSITORY / "tests/targets"  # one in a chroot is gone with its target
+
+
+@pytest.mark.parametrize("minor", [(3, 9), (3, 11), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
+def test_each_collection_and_all_of_them(minor: tuple[int, int]) -> None:
+    with start_target("gc_pressure", python=of_minor(minor)) as target:
+        ran = kdiag("gc", target.pid, "--for", "2s", "--trace", "--format", "json")
+    assert ran.code == 0, ran.err
+    told = ran.json
+    assert told["share"] > 0.5
+    assert told["share"] == pytest.approx(sum(told["seconds"]) / told["duration_s"], abs=0.01)
+    assert sum(pause["collections"] for pause in told["pauses"]) == pytest.approx(sum(told["collections"]), abs=2)
+    frames = told["places"][0]["frames"]
+    assert frames[0]["line"] in culprit_lines(TARGETS / target.script.name)
+    assert Path(frames[0]["file"]).name == target.script.name
+    ends = [each["at_s"] for each in told["trace"]]
+    assert all(0 <= one <= other for one, other in itertools.pairwise(ends)), ends
+    assert len(ends) + told["missed"] <= sum(told["collections"])
+    assert max(each["seconds"] for each in told["trace"]) <= told["longest_s"]
+
+
+def test_who_collects_by_hand_is_told() -> None:
+    with start_target("gc_explicit") as target:
+        text = kdiag("gc", target.pid, "--for", "2s").out
+        trace = kdiag("gc", target.pid, "--for", "1s", "--trace").out
+    (line,) = culprit_lines(target.script)
+    assert re.search(r"^ +1\.\d s +\d+% +0 +0 +\d+ ", text, re.MULTILINE), text
+    assert "collections were asked for by hand" in text
+    assert re.search(rf"^ *100% +\d+ +gc_explicit\.py:{line} \S+ \(by hand\) +MainThread$", text, re.MULTILINE), text
+    assert re.search(rf" s  gen 2 .*, by hand  gc_explicit\.py:{line} \S+ \[MainThread\]$", trace, re.MULTILINE), trace
+
+
+def test_an_interrupt_keeps_what_was_seen() -> None:
+    with start_target("gc_pressure") as target:
+        with subprocess.Popen(command("gc", target.pid, "--for", "1m"), stdout=subprocess.PIPE, text=True) as watch:
+            assert watch.stdout is not None
+            for _ in range(2):
+                watch.stdout.readline()  # a line comes as soon as its second is over
+            watch.send_signal(signal.SIGTERM)
+            rest = watch.stdout.read()
+        assert watch.returncode == 130
+        assert "of the time goes to the collector" in rest
+
+
+def test_from_outside_nothing_can_be_told() -> None:
+    with start_target("waiting_service") as target:
+        ran = kdiag("gc", target.pid, "--attach", "none")
+    assert (ran.code, ran.reference) == (2, "usage")
+    assert f"kdiag diagnose --attach none {target.pid}" in ran.err
