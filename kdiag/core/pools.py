@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import library_function
+from kdiag.core.model import ProbedPool
 from kdiag.core.threads import Track, Waiting, waiting
 
 if TYPE_CHECKING:
@@ -60,12 +61,18 @@ class Doing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The workers of one pool. `size` is how many it can have where that is known for sure, else None."""
+    """The workers of one pool.
+
+    Attributes:
+        size: how many workers it can have where that is known for sure, else None.
+        inside: what a probe saw of it, and when; empty where none was inside.
+    """
 
     kind: Kind
     name: str
     size: int | None
     workers: tuple[Track, ...]
+    inside: tuple[tuple[float, ProbedPool], ...] = ()
 
     def called(self) -> str:
         """How a sentence calls it: "pool 'orders'" or "waitress's thread pool"."""
@@ -121,7 +128,16 @@ def _pool(window: Window, kind: Kind, name: str, workers: list[Track]) -> Pool:
         kind = Kind.ASYNCIO
     elif kind is Kind.FUTURES and any(_serves_gunicorn(worker) for worker in workers):
         kind = Kind.GTHREAD
-    return Pool(kind, name or kind.value, _size(window, kind, len(workers)), tuple(workers))
+    inside = _inside(window, {worker.ident for worker in workers})
+    size = next((seen.size for _, seen in reversed(inside) if seen.size), None) or _size(window, kind, len(workers))
+    return Pool(kind, name or kind.value, size, tuple(workers), inside)
+
+
+def _inside(window: Window, idents: set[int]) -> tuple[tuple[float, ProbedPool], ...]:
+    """What a probe saw of the pool of these workers."""
+    return tuple(
+        (sample.at, pool) for sample in window.probe for pool in sample.pools if not idents.isdisjoint(pool.workers)
+    )
 
 
 def _size(window: Window, kind: Kind, workers: int) -> int | None:

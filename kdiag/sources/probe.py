@@ -17,6 +17,7 @@ from kdiag.core.model import (
     Frame,
     LoopDelay,
     ProbedLoop,
+    ProbedPool,
     ProbedThread,
     ProbedWait,
     ProbeSample,
@@ -62,8 +63,19 @@ class _Thread(msgspec.Struct, frozen=True):
     wait: _Wait | None = None
 
 
+class _Pool(msgspec.Struct, frozen=True):
+    kind: str
+    name: str
+    size: _Count | None
+    queued: _Count | None
+    workers: tuple[_Count, ...]
+    idle: tuple[_Count, ...]
+    nested: tuple[_Count, ...]
+
+
 class _Threads(msgspec.Struct, frozen=True):
     threads: tuple[_Thread, ...]
+    pools: tuple[_Pool, ...]
 
 
 class _Loop(msgspec.Struct, frozen=True):
@@ -171,6 +183,10 @@ class ProbeSource:
             tasks=answer.loops.tasks,
             crashes=self._crashes.account(answer.crashes),
             maps=self._maps.account(answer.maps),
+            pools=tuple(
+                ProbedPool(each.kind, each.name, each.size, each.queued, each.workers, each.idle, each.nested)
+                for each in answer.threads.pools
+            ),
         )  # fmt: skip
 
     @property

@@ -151,3 +151,17 @@ def test_looking_at_all_threads_does_not_hang_for_long(python: Interpreter) -> N
     said = play(python, "hang", 8 if SHORT else 30, timeout=100)
     assert said["seen_off"] == 0
     assert not said["enabled_after"]
+
+
+@each_interpreter(one_per_minor=True)
+def test_pools_are_known_by_their_workers(python: Interpreter) -> None:
+    pools = play(python, "pools")["pools"]
+    orders = {name: pools["orders"][name] for name in ("kind", "size", "queued", "idle", "nested")}
+    assert orders == {
+        "kind": "concurrent.futures", "size": 2, "queued": 5, "idle": [], "nested": ["orders_0", "orders_1"],
+    }  # fmt: skip
+    assert (pools["others"]["size"], pools["others"]["queued"], pools["others"]["nested"]) == (1, 0, [])
+    assert (pools["idle"]["size"], pools["idle"]["queued"]) == (3, 0)
+    assert pools["idle"]["idle"] == pools["idle"]["workers"] == ["idle_0", "idle_1", "idle_2"]
+    threads = pools["multiprocessing.pool"]
+    assert (threads["size"], threads["queued"], threads["idle"], len(threads["workers"])) == (None, 3, [], 2)

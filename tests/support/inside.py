@@ -14,6 +14,7 @@ from kdiag.core.model import (
     Frame,
     LoopDelay,
     ProbedLoop,
+    ProbedPool,
     ProbedThread,
     ProbedWait,
     ProbeSample,
@@ -73,13 +74,22 @@ def with_probe(
     threads: Callable[[float], Sequence[ProbedThread]] = lambda _: (),
     loops: Sequence[ProbedLoop] = (),
     delays: Callable[[float], Sequence[LoopDelay]] = lambda _: (),
+    pools: Callable[[float], Sequence[ProbedPool]] = lambda _: (),
 ) -> Window:
     """The window with what a probe saw in it, every half second."""
     moments = [EVERY_S * number for number in range(1, int(window.duration_s / EVERY_S) + 1)]
     return replace(
         window,
         probe=tuple(
-            ProbeSample(at, collector(at), tuple(threads(at)), tuple(loops), tuple(delays(at)), blocks=1000)
+            ProbeSample(
+                at,
+                collector(at),
+                tuple(threads(at)),
+                tuple(loops),
+                tuple(delays(at)),
+                blocks=1000,
+                pools=tuple(pools(at)),
+            )
             for at in moments
         ),
     )

@@ -1,7 +1,8 @@
 """pool-exhaustion: all workers of a thread pool are taken, none of them moves, and work waits.
 
 From outside the queue cannot be seen. What can be seen is that no worker is left, that none of them ran at all, and
-sometimes that work waits: connections that nobody accepts or reads, or threads that wait for the pool's results.
+sometimes that work waits: connections that nobody accepts or reads, or threads that wait for the pool's results. A
+probe sees the queue, and whether what a worker waits for stands in it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from kdiag.core.threads import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kdiag.core.model import ProbedPool
+
 VERDICT = "pool-exhaustion"
 
 STUCK = Threshold(
@@ -49,14 +52,26 @@ _LOOKS = 8
 
 @dataclass(frozen=True, slots=True)
 class _Exhausted:
-    """One pool without a free worker. `queued` counts the work that demonstrably waits; `nested` waits on itself."""
+    """One pool without a free worker.
+
+    Attributes:
+        nested: its workers wait for other tasks; `proven` is how many of these stand in its own queue.
+        queued: how much work demonstrably waited all the time.
+    """
 
     pool: Pool
     still: Stillness
     whole: bool
     nested: bool
+    proven: int
     queued: int
-    certain: bool
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is more than a suspicion: the pool is known to be full, or work was seen to wait for it."""
+        if self.nested:
+            return self.proven > 0
+        return self.queued > 0 or self.pool.size == len(self.pool.workers)
 
     @property
     def critical(self) -> bool:
@@ -100,24 +115,19 @@ def _judge(window: Window, pool: Pool, everybody: Sequence[Track]) -> _Exhausted
     if still.span_s < _STUCK_S or still.looks < _LOOKS:
         # A pool that stood still all along may be stuck; one that moved meanwhile is at work.
         return too_few_stacks(window, VERDICT, _LOOKS, _STUCK_S)
-    waiting_work = _queued(window, pool, everybody, since)
-    consumers = kinds.count(Doing.CONSUMER)
-    nested = all(kind is Doing.FUTURE for kind in kinds)
-    if not nested and not waiting_work and (consumers or len(pool.workers) == 1 or not _may_wait(window, pool)):
+    inside = [seen for at, seen in pool.inside if at >= since]
+    waiting_work = _queued(window, pool, everybody, since, inside)
+    proven = min((len(seen.nested) for seen in inside), default=0)
+    nested = all(kind is Doing.FUTURE for kind in kinds) and (proven > 0 or not inside)
+    known_empty = bool(inside) or Doing.CONSUMER in kinds or len(pool.workers) == 1 or not _may_wait(window, pool)
+    if not nested and not waiting_work and known_empty:
         return None
-    return _Exhausted(
-        pool, still, since <= window.stacks[0].at, nested, waiting_work, _certain(pool, nested, waiting_work)
-    )
+    return _Exhausted(pool, still, since <= window.stacks[0].at, nested, proven, waiting_work)
 
 
 def _doing(worker: Track) -> Doing:
     task = task_of(worker.frames)
     return doing(*task) if task else Doing.TASK
-
-
-def _certain(pool: Pool, nested: bool, queued: int) -> bool:
-    """Whether it is more than a suspicion: the pool is known to be full, or work was seen to wait for it."""
-    return not nested and (queued > 0 or pool.size == len(pool.workers))
 
 
 def _may_wait(window: Window, pool: Pool) -> bool:
@@ -134,13 +144,16 @@ def _may_wait(window: Window, pool: Pool) -> bool:
     return established == 0 or established > len(pool.workers)
 
 
-def _queued(window: Window, pool: Pool, everybody: Sequence[Track], since: float) -> int:
-    """How much work demonstrably waited all the time since then.
+def _queued(window: Window, pool: Pool, everybody: Sequence[Track], since: float, inside: Sequence[ProbedPool]) -> int:
+    """How much work demonstrably waited all the time since then; what a probe saw in the queue comes first.
 
     For a server's pool: connections that nobody accepted or read. Otherwise threads outside of all pools that waited
     for a future without a move: as many of them as there are workers may wait for the running tasks, the others wait
     for queued ones.
     """
+    seen = min((pool.queued for pool in inside if pool.queued is not None), default=0)
+    if seen:
+        return seen
     if pool.kind in SERVERS:
         return min((sample.backlog for sample in window.process if sample.at >= since), default=0)
     outside = 0
@@ -183,8 +196,13 @@ def _blamed(worker: Track, ownership: Ownership) -> Frame:
 def _confidence(worst: _Exhausted) -> float:
     """Surer with work that was seen to wait, or with a size that is known."""
     if worst.certain:
-        return 0.97 if worst.queued else 0.9
+        return 0.97 if worst.queued or worst.nested else 0.9
     return 0.85 if worst.nested else 0.75
+
+
+def _seen_inside(worst: _Exhausted) -> bool:
+    """Whether a probe saw the queue that the work stands in."""
+    return any(seen.queued for _, seen in worst.pool.inside)
 
 
 def _title(worst: _Exhausted, frame: Frame, sitting: int, span: float) -> str:
@@ -193,16 +211,20 @@ def _title(worst: _Exhausted, frame: Frame, sitting: int, span: float) -> str:
     have = "have" if count > 1 else "has"
     where = f"at {at(frame)}" if sitting == count else f"in tasks, {sitting} of them at {at(frame)},"
     time = f"for the whole {span:.1f} s" if worst.whole else f"for the last {span:.1f} s"
+    if worst.nested and worst.proven:
+        return f"{who} {have} waited {where} {time} for tasks that stand in the pool's own queue: a nested wait"
     if worst.nested:
         return f"{who} {have} waited {where} for other tasks {time}: a nested wait on the pool itself is suspected"
     if worst.queued:
-        return f"{who} {have} sat {where} {time} while {worst.queued} more {_work(pool, worst.queued)}"
+        return f"{who} {have} sat {where} {time} while {worst.queued} more {_work(worst)}"
     return f"{who} {have} sat {where} {time}" + ("" if worst.certain else ": exhaustion is suspected")
 
 
-def _work(pool: Pool, count: int) -> str:
-    what = "connection" if pool.kind in SERVERS else "caller"
-    return f"{what} waits" if count == 1 else f"{what}s wait"
+def _work(worst: _Exhausted) -> str:
+    what = "connection" if worst.pool.kind in SERVERS else "caller"
+    if _seen_inside(worst):
+        return "task stands in its queue" if worst.queued == 1 else "tasks stand in its queue"
+    return f"{what} waits" if worst.queued == 1 else f"{what}s wait"
 
 
 def _summary(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) -> str:
@@ -210,8 +232,12 @@ def _summary(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) ->
     said = ["No worker ran at all meanwhile, so whatever is queued behind them waits."]
     if worst.nested:
         said = ["Each worker waits for the result of a task that can only run on a free worker, and none is free."]
+    if worst.nested and worst.proven:
+        said.append(f"{worst.proven} of them were seen to wait for a future of a task in the queue of this very pool.")
     if pool.size is not None:
         said.append(f"The pool can have {pool.size} workers.")
+    elif _seen_inside(worst):
+        said.append("How many workers it can have is not known.")
     elif pool.kind is Kind.ANYIO:
         said.append("The limiter's size cannot be seen from outside (40 by default); no worker thread is idle.")
     else:
@@ -242,8 +268,12 @@ def _evidence(window: Window, worst: _Exhausted) -> tuple[Evidence, ...]:
         Evidence(STUCK.metric, span, STUCK.unit, looks, source, low=span, threshold=STUCK.warning),
         Evidence("pool.workers", count, "workers", looks, source),
     ]
+    inside = len(worst.pool.inside)
+    if worst.proven:
+        evidence.append(Evidence("pool.nested", worst.proven, "workers", inside, "probe.pools"))
     if worst.queued:
         by = "process.psutil" if worst.pool.kind in SERVERS else source
+        looks, by = (inside, "probe.pools") if _seen_inside(worst) else (looks, by)
         per_worker = worst.queued / count
         evidence.append(
             Evidence(QUEUED.metric, per_worker, QUEUED.unit, looks, by, low=per_worker, threshold=QUEUED.critical)

@@ -113,6 +113,27 @@ class ProbedThread:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbedPool:
+    """A pool of worker threads.
+
+    Attributes:
+        kind: the library whose pool it is.
+        size: how many workers it can have; None where that is not known.
+        queued: how much waits for a worker; None where that is not known.
+        workers, idle: idents of its threads, and of those that wait for work.
+        nested: idents of those that wait for the result of a task that stands in this pool's own queue.
+    """
+
+    kind: str
+    name: str
+    size: int | None
+    queued: int | None
+    workers: tuple[int, ...]
+    idle: tuple[int, ...]
+    nested: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProbedLoop:
     """One asyncio loop now. `waiting_s` is how long a callback has been outstanding in it, and `frames` why."""
 
@@ -148,6 +169,7 @@ class ProbeSample:
     tasks: int | None = None
     crashes: CrashAccount = field(default_factory=CrashAccount)
     maps: MapAccount = field(default_factory=MapAccount)
+    pools: tuple[ProbedPool, ...] = ()
 
     def frames(self) -> Iterator[Frame]:
         """All frames in it."""

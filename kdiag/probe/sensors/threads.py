@@ -13,6 +13,7 @@ from typing import Any
 from . import blocks, calls
 from .frames import Stack, stacks
 from .places import own_idents, places_of, text, threads
+from .pools import pools_of
 from .waits import Wait, lock_of, wait_of
 
 _THREADS = 256
@@ -67,6 +68,7 @@ class ThreadsSensor:
                 _thread(ident, known.get(ident, {}), looked.get(ident, []), waits.get(ident), owners)
                 for ident in waiting_first
             ],
+            "pools": pools_of(looked, waits),
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
         }

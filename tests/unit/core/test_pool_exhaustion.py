@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kdiag.core.detectors.pool_exhaustion import detect
-from kdiag.core.model import Frame, LineFacts, Wait
+from kdiag.core.model import Frame, LineFacts, ProbedPool, Wait, Window
 from kdiag.core.pools import Doing, Kind, doing, pools, task_of
 from kdiag.core.threads import tracks
+from tests.support.inside import with_probe
 from tests.support.windows import (
     ANYIO_WORKER,
     BOOT,
@@ -154,6 +155,50 @@ def test_a_nested_wait_is_critical() -> None:
     assert finding.suspected
     (waits,) = finding.places
     assert waits.file.endswith("threading.py")
+
+
+def inside(window: Window, *, queued: int | None = 0, size: int | None = 4, nested: int = 0) -> Window:
+    """The window with a probe that saw the pool: the main thread is thread 1, the workers come after it."""
+    count = len(window.stacks[-1].threads) - 1
+    idents = tuple(range(2, 2 + count))
+    pool = ProbedPool("concurrent.futures", "orders", size, queued, idents, (), idents[:nested])
+    return with_probe(window, pools=lambda _: [pool])
+
+
+def test_a_probe_sees_the_work_that_waits() -> None:
+    finding = found(detect(inside(scene(idle_main(), *workers(4, *RECV)), queued=3)))
+    assert finding.title == (
+        "All 4 workers of pool 'orders' have sat at app.py:41 for the whole 10.0 s "
+        "while 3 more tasks stand in its queue"
+    )
+    assert (finding.severity, finding.suspected, finding.confidence) == ("warning", False, 0.97)
+    assert "The pool can have 4 workers." in finding.summary
+    (queued,) = (number for number in finding.evidence if number.metric == "pool.waiting_per_worker")
+    assert (queued.source, queued.value, queued.samples) == ("probe.pools", 0.75, 20)
+    assert found(detect(inside(scene(idle_main(), *workers(4, *RECV)), queued=8))).severity == "critical"
+
+
+def test_a_probe_sees_that_no_work_waits() -> None:
+    assert detect(inside(scene(idle_main(), *workers(4, *RECV)), queued=0)) is None
+    assert detect(inside(scene(idle_main(), *workers(3, *FUTURE_RESULT, app(26, "report"))), size=3)) is None
+
+
+def test_a_probe_proves_a_nested_wait() -> None:
+    nested = scene(idle_main(), *workers(3, *FUTURE_RESULT, app(26, "report")))
+    finding = found(detect(inside(nested, queued=5, size=3, nested=3)))
+    assert finding.title == (
+        "All 3 workers of pool 'orders' have waited at app.py:26 for the whole 10.0 s "
+        "for tasks that stand in the pool's own queue: a nested wait"
+    )
+    assert (finding.severity, finding.suspected, finding.confidence) == ("critical", False, 0.97)
+    assert "3 of them were seen to wait for a future of a task in the queue" in finding.summary
+    assert {number.metric: number.source for number in finding.evidence}["pool.nested"] == "probe.pools"
+
+
+def test_another_pools_queue_says_nothing_of_this_one() -> None:
+    window = scene(idle_main(), *workers(4, *RECV))
+    other = ProbedPool("concurrent.futures", "others", 2, 0, (90, 91), (), ())
+    assert found(detect(with_probe(window, pools=lambda _: [other]))).suspected
 
 
 def test_a_single_worker_needs_work_that_demonstrably_waits() -> None:

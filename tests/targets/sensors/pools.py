@@ -1,0 +1,65 @@
+"""Pools of threads: one that waits for itself, one that idles, one whose tasks wait for an event, and what was seen."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.targets.sensors._load import say, sensor
+
+both = threading.Barrier(2)
+never = threading.Event()
+orders = ThreadPoolExecutor(2, thread_name_prefix="orders")
+others = ThreadPoolExecutor(1, thread_name_prefix="others")
+idle = ThreadPoolExecutor(3, thread_name_prefix="idle")
+
+
+def nested() -> Any:
+    both.wait()
+    return orders.submit(int).result()
+
+
+def foreign(future: Future[Any]) -> Any:
+    return future.result()
+
+
+waiting = [orders.submit(nested) for _ in range(2)]
+for _ in range(3):
+    orders.submit(int)
+others.submit(foreign, waiting[0])  # of another pool's task, which runs
+for each in [idle.submit(time.sleep, 0.05) for _ in range(3)]:
+    each.result()
+pool = ThreadPool(2)
+for _ in range(5):
+    pool.apply_async(never.wait)
+
+threads = sensor("threads")
+threads.start()
+names: dict[int, str] = {}
+found: dict[str, Any] = {}
+deadline = time.monotonic() + 20
+while time.monotonic() < deadline:
+    data = threads.data(0)
+    names = {each["ident"]: each["name"] for each in data["threads"]}
+    found = {each["name"] or each["kind"]: each for each in data["pools"]}
+    settled = found.get("orders", {}).get("nested") and found.get("multiprocessing.pool", {}).get("queued") == 3
+    if settled and len(found.get("idle", {}).get("idle", ())) == 3:
+        break
+    time.sleep(0.02)
+threads.stop()
+for each in found.values():
+    for key in ("workers", "idle", "nested"):
+        each[key] = sorted(names.get(ident, "?") for ident in each[key])
+never.set()
+pool.terminate()
+pool.join()
+del pool
+gc.collect()  # it has semaphores of the system, which are missed otherwise
+say(pools=found)
