@@ -13,7 +13,16 @@ from kdiag.attach.doors import find_door
 from kdiag.attach.interpreter import interpreter_ranges
 from kdiag.attach.memory import TargetMemory
 from kdiag.attach.preflight import preflight
-from kdiag.core.model import Limitation, LineFacts, ProbedThread, ProbedWait, StackSample, ThreadSample, Wait
+from kdiag.core.model import (
+    Limitation,
+    LineFacts,
+    ProbedPool,
+    ProbedThread,
+    ProbedWait,
+    StackSample,
+    ThreadSample,
+    Wait,
+)
 from kdiag.engine.session import limitation_of
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
@@ -42,6 +51,7 @@ class Look:
         collecting: whether a garbage collection was under way; None where nobody could see it.
         method: how the probe came to be there that was asked too; "none" where none was.
         waits: what the probe saw each thread wait for, by the thread's ident.
+        pools: the pools of threads that the probe saw.
         limitations: what could not be looked at.
     """
 
@@ -50,6 +60,7 @@ class Look:
     collecting: bool | None
     method: Method | Literal["none"] = "none"
     waits: Mapping[int, ProbedWait] = field(default_factory=dict)
+    pools: tuple[ProbedPool, ...] = ()
     limitations: tuple[Limitation, ...] = ()
 
     @property
@@ -74,7 +85,7 @@ def look(pid: int, way: WayIn | None = None) -> Look:
     facts = preflight(pid, "process")
     attachment, limitations = _go_in(facts, way)
     with contextlib.closing(attachment) if attachment else contextlib.nullcontext():
-        probed = threads_now(attachment.channel, _host_id(facts)) if attachment else ()
+        probed, pools = threads_now(attachment.channel, _host_id(facts)) if attachment else ((), ())
         try:
             sample, collecting = _from_outside(pid)
         except KdiagError as error:
@@ -85,7 +96,8 @@ def look(pid: int, way: WayIn | None = None) -> Look:
     places = {(frame.file, frame.line) for thread in sample.threads for frame in thread.frames}
     lines = SourceReader(f"/proc/{pid}/root").facts(places)
     waits = {thread.ident: thread.wait for thread in probed if thread.wait is not None}
-    return Look(sample, lines, collecting, attachment.method if attachment else "none", waits, limitations)
+    method = attachment.method if attachment else "none"
+    return Look(sample, lines, collecting, method, waits, pools, limitations)
 
 
 def _go_in(facts: ProcessFacts, way: WayIn | None) -> tuple[Attachment | None, tuple[Limitation, ...]]:

@@ -183,10 +183,7 @@ class ProbeSource:
             tasks=answer.loops.tasks,
             crashes=self._crashes.account(answer.crashes),
             maps=self._maps.account(answer.maps),
-            pools=tuple(
-                ProbedPool(each.kind, each.name, each.size, each.queued, each.workers, each.idle, each.nested)
-                for each in answer.threads.pools
-            ),
+            pools=_pools(answer.threads),
         )  # fmt: skip
 
     @property
@@ -223,8 +220,10 @@ class ProbeSource:
         return decode(result)
 
 
-def threads_now(channel: Channel, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:
-    """All threads of the target at this moment, for one look without a session: no other sensor is started.
+def threads_now(
+    channel: Channel, host_id: Callable[[int], int]
+) -> tuple[tuple[ProbedThread, ...], tuple[ProbedPool, ...]]:
+    """All threads and pools of the target at this moment, for one look without a session: no other sensor is started.
 
     Raises:
         SourceError: as `ProbeSource.sample`.
@@ -234,7 +233,8 @@ def threads_now(channel: Channel, host_id: Callable[[int], int]) -> tuple[Probed
         result = channel.request("read", sensors={"threads": 0})
     except KdiagError as error:
         raise _source_error(error) from error
-    return _threads(_decoded(result.get("threads"), _Threads), host_id)
+    told = _decoded(result.get("threads"), _Threads)
+    return _threads(told, host_id), _pools(told)
 
 
 def decode(result: dict[str, Any]) -> _Answer:
@@ -262,6 +262,13 @@ def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThrea
         )
         for thread in told.threads
     )  # fmt: skip
+
+
+def _pools(told: _Threads) -> tuple[ProbedPool, ...]:
+    return tuple(
+        ProbedPool(each.kind, each.name, each.size, each.queued, each.workers, each.idle, each.nested)
+        for each in told.pools
+    )
 
 
 def _wait(wait: _Wait) -> ProbedWait:

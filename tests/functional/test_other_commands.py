@@ -55,6 +55,33 @@ def test_a_profile_in_every_format(tmp_path: Path) -> None:
     assert "hot_loop.py" in native.out
 
 
+def test_pools_are_shown_with_what_waits_and_where_their_workers_sit() -> None:
+    with start_target("pool_saturated") as target:
+        text = kdiag("pools", target.pid).out
+        (pool,) = kdiag("pools", target.pid, "--format", "json").json
+    (line,) = [number for number, each in enumerate(target.script.read_text().splitlines(), 1) if "recv(64)" in each]
+    assert re.search(r"^prices +concurrent\.futures +4 +4 +4 +\d+$", text, re.MULTILINE), text
+    assert f"4 × pool_saturated.py:{line} ask" in text
+    assert (pool["name"], pool["size"]) == ("prices", 4)
+    assert pool["queued"] >= 8
+    assert {(worker["thread"][:7], worker["idle"], worker["nested"]) for worker in pool["workers"]} == {
+        ("prices_", False, False)
+    }
+
+
+def test_a_nested_wait_is_shown() -> None:
+    with start_target("pool_nested") as target:
+        text = " ".join(kdiag("pools", target.pid).out.split())
+    assert "3 of them wait for tasks that stand in this pool's own queue: a nested wait." in text
+
+
+def test_no_pools_and_no_way_to_see_them() -> None:
+    with start_target("waiting_service") as target:
+        ran, outside = kdiag("pools", target.pid), kdiag("pools", target.pid, "--attach", "none")
+    assert (ran.code, ran.out.startswith("No pool of threads was seen")) == (0, True)
+    assert (outside.code, outside.reference) == (2, "usage")
+
+
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_every_verdict_is_explained(verdict: str) -> None:
     ran = kdiag("explain", verdict)
