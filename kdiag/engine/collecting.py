@@ -20,13 +20,17 @@ from kdiag.sources.probe import START_WITHIN_S
 from kdiag.sources.probe_collector import Collector, account, read_collector, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from kdiag.attach.channel import Channel
     from kdiag.engine.inside import WayIn
     from kdiag.machinery.context import Context
 
 _EVERY_S = 1.0  # a line
+_HINTS = {
+    "already-frozen": "It has done already what was to be tried; try other thresholds: --try gc.threshold=50000",
+    "trial-under-way": "Take that back first: kdiag gc PID --undo",
+}
 _TRACE_EVERY_S = 0.25  # the probe keeps a thousand collections
 
 
@@ -60,33 +64,76 @@ class CollectorTotal:
     interrupted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be tried: `gc.freeze` where `thresholds` is empty, else these thresholds. `keep` leaves it so."""
+
+    thresholds: tuple[int, ...] = ()
+    keep: bool = False
+
+    @property
+    def words(self) -> str:
+        """How Python writes it."""
+        return f"gc.set_threshold({', '.join(map(str, self.thresholds))})" if self.thresholds else "gc.freeze()"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A change and what it did: the time before, and as much after it. `undone`: it has been taken back again."""
+
+    change: Change
+    before: CollectorTotal
+    after: CollectorTotal
+    undone: bool
+
+
+Event = Stretch | Trace | CollectorTotal | Tried
+
+
 @dataclass(frozen=True)
 class Collecting:
-    """A watch that is ready to begin."""
+    """A watch that is ready to begin. With a `change`, it is made after a whole window, and another one follows."""
 
     facts: ProcessFacts
     window_s: float
     way: Way
     trace: bool
+    change: Change | None = None
 
-    def run(self) -> Iterator[Stretch | Trace | CollectorTotal]:
-        """Watch until the time is over or somebody interrupts; the last that comes is the total.
+    def run(self) -> Iterator[Event]:
+        """Watch until the time is over or somebody interrupts; the last that comes is the total, or what was tried.
 
         Raises:
-            KdiagError: the process cannot be entered, or ended meanwhile.
+            KdiagError: the process cannot be entered, ended meanwhile, or the change cannot be tried.
         """
         context, restore = from_signal(signal.SIGINT, signal.SIGTERM, parent=background())
         try:
             attachment = attach(self.facts, self.way)
             try:
+                attachment.channel.request("start", START_WITHIN_S, sensors=["gc"])
                 yield from self._watch(attachment.channel, context)
             finally:
                 attachment.close()
         finally:
             restore()
 
-    def _watch(self, channel: Channel, context: Context) -> Iterator[Stretch | Trace | CollectorTotal]:
-        channel.request("start", START_WITHIN_S, sensors=["gc"])
+    def _watch(self, channel: Channel, context: Context) -> Iterator[Event]:
+        before = yield from self._window(channel, context)
+        yield before
+        if self.change is None or before.interrupted:
+            return
+        _try(channel, self.change)
+        kept = undone = False
+        try:
+            after = yield from self._window(channel, context)
+            kept = self.change.keep and not after.interrupted
+            if kept:
+                channel.request("keep")
+        finally:  # the probe does so by itself when it leaves, but another host may keep it there
+            undone = not kept and _undone(channel)
+        yield Tried(self.change, before, after, undone)
+
+    def _window(self, channel: Channel, context: Context) -> Generator[Stretch | Trace, None, CollectorTotal]:
         first = last = read_collector(channel, 0)
         number = read_trace(channel, 0)[0] if self.trace else 0
         longest_s = 0.0
@@ -101,7 +148,39 @@ class Collecting:
             stretch = Stretch(last.at - first.at, account(before, last))
             longest_s = max(longest_s, stretch.account.longest_s)
             yield stretch
-        yield CollectorTotal(self.facts, account(first, last, longest_s), _pauses(first, last), context.done.is_set())
+        total = account(first, last, longest_s)
+        return CollectorTotal(self.facts, total, _pauses(first, last), context.done.is_set())
+
+
+def undo(pid: int, way: WayIn) -> bool:
+    """Take back what was tried and kept in a process; False where there is nothing to take back.
+
+    Raises:
+        KdiagError: the process cannot be entered.
+    """
+    attachment = attach(preflight(pid, "process"), _way_in(pid, way))
+    try:
+        attachment.channel.request("start", START_WITHIN_S, sensors=["gc"])
+        return _undone(attachment.channel)
+    finally:
+        attachment.close()
+
+
+def _try(channel: Channel, change: Change) -> None:
+    action = "thresholds" if change.thresholds else "freeze"
+    try:
+        channel.request("try", action=action, thresholds=list(change.thresholds))
+    except KdiagError as error:
+        if error.reference in _HINTS:
+            raise KdiagError(error.reference, error.message, hint=_HINTS[error.reference], exit_code=USAGE) from error
+        raise
+
+
+def _undone(channel: Channel) -> bool:
+    try:
+        return bool(channel.request("undo").get("undone"))
+    except KdiagError:  # it ended, and all with it
+        return False
 
 
 def _traced(channel: Channel, since: int, began: float) -> tuple[int, Trace]:
@@ -115,15 +194,20 @@ def _pauses(first: Collector, last: Collector) -> tuple[tuple[int, int], ...]:
     return tuple((n, count - before.get(n, 0)) for n, count in last.histogram if count > before.get(n, 0))
 
 
-def collecting(pid: int, *, window_s: float, way: WayIn, trace: bool) -> Collecting:
-    """Open a process to watch its collector.
+def collecting(pid: int, *, window_s: float, way: WayIn, trace: bool, change: Change | None = None) -> Collecting:
+    """Open a process to watch its collector, and to try a change of it.
 
     Raises:
         KdiagError: it cannot be looked at; the error says why and what to do.
     """
+    way_in = _way_in(pid, way)
+    return Collecting(preflight(pid, "process"), window_s, way_in, trace, change)
+
+
+def _way_in(pid: int, way: WayIn) -> Way:
     if way == "none":
         raise KdiagError(
             "usage", "Each collection is seen from inside only, so --attach none cannot be.",
             hint=f"kdiag diagnose --attach none {pid}  estimates the collector's share from outside", exit_code=USAGE,
         )  # fmt: skip
-    return Collecting(preflight(pid, "process"), window_s, way, trace)
+    return way

@@ -130,10 +130,42 @@ def _of_maps(probe: Probe, method: str, argument: Any) -> Any:
 def _collections(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     if type(params.get("since")) is not int:
         raise Refusal("bad-request", "collections needs since, the number to begin after")
+    return _collector(probe).trace(params["since"])  # type: ignore[no-any-return]
+
+
+def _try(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    action, values = params.get("action"), params.get("thresholds")
+    trial = _collector(probe).trial
+    from .sensors.gc_trial import MOST, CannotTry  # noqa: PLC0415 - the sensor has loaded it
+
+    fit = isinstance(values, list) and 1 <= len(values) <= 3 and all(type(n) is int and 0 <= n <= MOST for n in values)
+    if action not in {"freeze", "thresholds"} or (action == "thresholds" and not fit):
+        raise Refusal("bad-request", "what can be tried is freeze, or thresholds with one to three numbers")
+    try:
+        if action == "freeze":
+            trial.freeze()
+        else:
+            trial.set_thresholds(values)
+    except CannotTry as error:
+        raise Refusal(error.reference, str(error)) from None
+    return {}
+
+
+def _keep(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
+    _collector(probe).trial.keep()
+    return {}
+
+
+def _undo(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
+    trial = _collector(probe).trial
+    return {"undone": trial.undo() or trial.undo_kept()}
+
+
+def _collector(probe: Probe) -> Any:
     sensor: Any = probe.sensing.sensor("gc")
     if sensor is None:
         raise Refusal("sensor-not-started", "no sensor 'gc' runs")
-    return sensor.trace(params["since"])  # type: ignore[no-any-return]
+    return sensor
 
 
 _METHODS = {
@@ -148,6 +180,9 @@ _METHODS = {
     "guard": _guard,
     "scan": _scan,
     "collections": _collections,
+    "try": _try,
+    "keep": _keep,
+    "undo": _undo,
 }
 
 

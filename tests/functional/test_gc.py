@@ -6,12 +6,15 @@ import itertools
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.interpreters import of_minor
 from tests.support.kdiag import command, kdiag
+from tests.support.preloaded import until
 from tests.support.targets import REPOSITORY, start_target
 from tests.targets.truth import culprit_lines
 
@@ -64,3 +67,79 @@ def test_from_outside_nothing_can_be_told() -> None:
         ran = kdiag("gc", target.pid, "--attach", "none")
     assert (ran.code, ran.reference) == (2, "usage")
     assert f"kdiag diagnose --attach none {target.pid}" in ran.err
+
+
+def settings(pid: int) -> tuple[list[int], int]:
+    """The thresholds, and how many objects are frozen."""
+    seen: dict[str, Any] = kdiag("gc", pid, "--for", "500ms", "--format", "json").json
+    return seen["thresholds"], seen["frozen"]
+
+
+@pytest.mark.parametrize("minor", [(3, 9), (3, 13), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
+def test_a_heap_that_is_frozen_for_a_trial_shows_that_it_helps(minor: tuple[int, int]) -> None:
+    with start_target("gc_big_heap", python=of_minor(minor)) as target:
+        ran = kdiag("gc", target.pid, "--for", "2s", "--try", "gc.freeze", "--yes", "--format", "json")
+        after = settings(target.pid)
+    assert ran.code == 0, ran.err
+    told = ran.json
+    assert (told["tried"], told["undone"]) == ("gc.freeze()", True)
+    assert told["share"] > 0.25
+    assert told["after"]["share"] < told["share"] / 5
+    assert after == (target.facts["thresholds"], 0)
+
+
+def test_what_is_kept_stays_until_it_is_taken_back() -> None:
+    with start_target("gc_big_heap") as target:
+        before = settings(target.pid)
+        text = kdiag("gc", target.pid, "--for", "1s", "--try", "gc.threshold=5000,20", "--keep", "--yes").out
+        kept = settings(target.pid)
+        again = kdiag("gc", target.pid, "--for", "1s", "--try", "gc.freeze", "--yes")
+        undone, nothing = (kdiag("gc", target.pid, "--undo") for _ in range(2))
+        after = settings(target.pid)
+    assert "gc.set_threshold(5000, 20) was kept. To take it back: kdiag gc" in text
+    assert kept == ([5000, 20, before[0][2]], 0)
+    assert (again.code, again.reference) == (2, "trial-under-way")
+    assert (undone.out, nothing.out.partition(":")[0]) == (
+        "It was taken back.\n",
+        "Nothing was tried and kept in this process",
+    )
+    assert after == before
+
+
+def test_nothing_is_changed_without_a_yes() -> None:
+    with start_target("gc_big_heap") as target:
+        before = settings(target.pid)
+        silent = kdiag("gc", target.pid, "--try", "gc.freeze")
+        bad = kdiag("gc", target.pid, "--try", "gc.disable")
+        keep = kdiag("gc", target.pid, "--keep")
+        after = settings(target.pid)
+    assert [(ran.code, ran.reference) for ran in (silent, bad, keep)] == [
+        (2, "not-confirmed"),
+        (2, "bad-change"),
+        (2, "usage"),
+    ]
+    assert f"Process {target.pid} will be changed: gc.freeze(), for a time." in silent.err
+    assert after == before
+
+
+TRIES = """
+import sys, time
+from kdiag.attach.attachment import attach
+from kdiag.attach.process import read_facts
+channel = attach(read_facts(int(sys.argv[1])), lease_s=1.0).channel
+channel.request("start", 30.0, sensors=["gc"])
+channel.request("try", action="thresholds", thresholds=[5000])
+print(flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_is_tried_ends_with_a_host_that_is_killed() -> None:
+    with start_target("gc_big_heap") as target:
+        with subprocess.Popen([sys.executable, "-c", TRIES, str(target.pid)], stdout=subprocess.PIPE) as host:
+            assert host.stdout is not None
+            host.stdout.readline()
+            tried = settings(target.pid)
+            host.kill()
+        until(lambda: settings(target.pid)[0] == target.facts["thresholds"], "the thresholds are as they were")
+    assert tried[0][0] == 5000

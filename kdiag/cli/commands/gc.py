@@ -1,8 +1,10 @@
-"""`kdiag gc`: what the garbage collector of a running process does, live."""
+"""`kdiag gc`: what the garbage collector of a running process does, live, and what a change of it would do."""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,52 +12,124 @@ import click
 from kdiag.cli import exit_codes, output
 from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
 from kdiag.core.report import collector
-from kdiag.engine.collecting import CollectorTotal, Stretch, Trace, collecting
+from kdiag.engine.collecting import Change, CollectorTotal, Stretch, Trace, Tried, collecting, undo
 from kdiag.engine.targets import find_pid
+from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kdiag.core.report.style import Style
     from kdiag.engine.collecting import Collecting
     from kdiag.engine.inside import WayIn
 
 _EPILOG = """\b
 Examples:
-  kdiag gc 1234                         a line each second, then who makes it work
-  kdiag gc 1234 --trace                 a line for each collection
+  kdiag gc 1234                              a line each second, then who makes it work
+  kdiag gc 1234 --trace                      a line for each collection
   kdiag gc --port 8000 --for 1m --format json
+  kdiag gc 1234 --try gc.freeze              would that help? asks first, and takes it back
+  kdiag gc 1234 --try gc.threshold=50000,20,20 --keep
+  kdiag gc 1234 --undo                       take back what was kept
 \b
 Exit codes: 0 seen, 2 usage, 3 cannot be watched, 130 interrupted; what was
 seen until then is told.
 """
+_THRESHOLDS = re.compile(r"gc\.threshold=(\d{1,10}(?:,\d{1,10}){0,2})")
+_LARGEST = 2**31 - 1
+
+
+class ChangeOption(click.ParamType[Change]):
+    """A change that can be tried: "gc.freeze", or "gc.threshold=" and one to three numbers."""
+
+    name = "change"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Change:
+        """The change of its text.
+
+        Raises:
+            KdiagError: `bad-change`.
+        """
+        if value == "gc.freeze":
+            return Change()
+        match = _THRESHOLDS.fullmatch(value)
+        numbers = tuple(map(int, match[1].split(","))) if match else ()
+        if not numbers or max(numbers) > _LARGEST:
+            raise KdiagError(
+                "bad-change", f"{value!r} cannot be tried.", hint="--try gc.freeze, or --try gc.threshold=50000,20,20",
+                exit_code=USAGE,
+            )  # fmt: skip
+        return Change(numbers)
 
 
 @click.command("gc", epilog=_EPILOG)
 @target_options
 @click.option("--for", "window_s", type=Duration(), default="10s", show_default=True, help="Watch so long.")
 @click.option("--trace", is_flag=True, help="A line for each collection, with the place that started it.")
+@click.option(
+    "--try",
+    "change",
+    type=ChangeOption(),
+    metavar="CHANGE",
+    help="Watch, change the process (gc.freeze, or gc.threshold=N[,N[,N]]), and watch as long again.",
+)
+@click.option("--keep", is_flag=True, help="Leave what was tried as it is; else it is taken back.")
+@click.option("--yes", is_flag=True, help="Do not ask before the process is changed.")
+@click.option("--undo", "take_back", is_flag=True, help="Take back what was tried and kept.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
 @output_option
 def command(
-    pid: int | None, name: str | None, port: int | None, window_s: float, trace: bool, form: str, attach: WayIn,
-    output_file: Path | None,
+    pid: int | None, name: str | None, port: int | None, window_s: float, trace: bool, change: Change | None,
+    keep: bool, yes: bool, take_back: bool, form: str, attach: WayIn, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Show what the garbage collector of a running process does: its share of the time, its pauses, who starts it.
 
     Told are the cyclic collector's runs by generation, exactly and from inside; then how long they took, and the
-    lines whose allocations started them, or that asked for them by hand. Nothing is changed.
+    lines whose allocations started them, or that asked for them by hand. Nothing is changed but what --try names,
+    after a question; it is taken back when the time is over, and when kdiag ends, however it ends.
     """
     output.check_writable(output_file)
-    watch = collecting(find_pid(pid, name, port), window_s=window_s, way=attach, trace=trace)
+    if take_back:
+        return _undo(find_pid(pid, name, port), attach)
+    if change is None and keep:
+        raise KdiagError("usage", "There is nothing to keep without --try.", hint="kdiag gc --help", exit_code=USAGE)
+    number = find_pid(pid, name, port)
+    if change is not None:
+        change = Change(change.thresholds, keep)
+        _confirm(number, change, yes=yes)
+    watch = collecting(number, window_s=window_s, way=attach, trace=trace, change=change)
     seen: list[CollectorTotal] = []  # stays empty when nobody reads to the end
-    output.write(_data(watch, seen) if form == "json" else _lines(watch, seen, output_file), output_file)
+    lines = _data(watch, seen) if form == "json" else _lines(watch, seen, output.style(output_file))
+    output.write(lines, output_file)
     return exit_codes.INTERRUPTED if any(total.interrupted for total in seen) else exit_codes.HEALTHY_EXIT
 
 
-def _lines(watch: Collecting, seen: list[CollectorTotal], file: Path | None) -> Iterator[str]:
-    style = output.style(file)
+def _undo(pid: int, attach: WayIn) -> int:
+    done = undo(pid, attach)
+    output.write(
+        ["It was taken back." if done else "Nothing was tried and kept in this process: nothing to take back."]
+    )
+    return exit_codes.HEALTHY_EXIT
+
+
+def _confirm(pid: int, change: Change, *, yes: bool) -> None:
+    """Ask whether the process may be changed.
+
+    Raises:
+        KdiagError: `not-confirmed`.
+    """
+    if yes:
+        return
+    what = f"process {pid} will be changed: {change.words}" + (", and left so" if change.keep else ", for a time")
+    if not sys.stdin.isatty():
+        raise KdiagError("not-confirmed", f"{what[0].upper()}{what[1:]}.", hint="Confirm with --yes.", exit_code=USAGE)
+    if not click.confirm(f"{what[0].upper()}{what[1:]}. Go on?", err=True):
+        raise KdiagError("not-confirmed", "Nothing was changed.", exit_code=USAGE)
+
+
+def _lines(watch: Collecting, seen: list[CollectorTotal], style: Style) -> Iterator[str]:
     if not watch.trace:
         yield collector.heading(style)
     for event in watch.run():
@@ -70,11 +144,24 @@ def _lines(watch: Collecting, seen: list[CollectorTotal], file: Path | None) -> 
                 seen.append(event)
                 yield ""
                 yield from collector.render(event.account, event.pauses, style, output.width())
+                if watch.change is not None and not event.interrupted:
+                    yield from ("", f"Now with {watch.change.words}:")
+            case Tried():
+                seen.append(event.after)
+                yield ""
+                yield from collector.compared(event.before.account, event.after.account)
+                yield from ("", _outcome(event))
+
+
+def _outcome(tried: Tried) -> str:
+    if tried.undone:
+        return f"{tried.change.words} was taken back."
+    return f"{tried.change.words} was kept. To take it back: kdiag gc {tried.after.facts.pid} --undo"
 
 
 def _data(watch: Collecting, seen: list[CollectorTotal]) -> Iterator[str]:
     traced: list[dict[str, Any]] = []
-    missed = 0
+    missed, told = 0, {}
     for event in watch.run():
         match event:
             case Trace():
@@ -82,6 +169,12 @@ def _data(watch: Collecting, seen: list[CollectorTotal]) -> Iterator[str]:
                 missed += event.missed
             case CollectorTotal():
                 seen.append(event)
-                pid, interrupted = watch.facts.pid, event.interrupted
-                told = collector.to_json(event.account, event.pauses, pid=pid, interrupted=interrupted)
-                yield json.dumps(told | ({"trace": traced, "missed": missed} if watch.trace else {}), indent=2)
+                told = _total(event)
+            case Tried():
+                seen.append(event.after)
+                told |= {"tried": event.change.words, "undone": event.undone, "after": _total(event.after)}
+    yield json.dumps(told | ({"trace": traced, "missed": missed} if watch.trace else {}), indent=2)
+
+
+def _total(total: CollectorTotal) -> dict[str, Any]:
+    return collector.to_json(total.account, total.pauses, pid=total.facts.pid, interrupted=total.interrupted)

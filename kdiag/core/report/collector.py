@@ -12,7 +12,7 @@ from kdiag.core.report.layout import clean, table, wrap
 from kdiag.core.report.quantity import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kdiag.core.model import Allocator, Collection, CollectorAccount, Frame
     from kdiag.core.report.style import Style
@@ -23,6 +23,15 @@ _STEPS = ((20, "under 1 ms"), (23, "1 to 8 ms"), (27, "8 to 134 ms"), (30, "134 
 _PLACES = 8
 _OURS = "<kdiag>/"  # where the code of a probe that was brought in says that it is
 _ROW = "{:>8}  {:>6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>11}"
+
+
+_COMPARED: Mapping[str, Callable[[CollectorAccount], str]] = {
+    "share of the time": lambda account: f"{share(account):.0%}",
+    "collections a second": lambda account: f"{sum(account.collections) / account.span_s:,.1f}",
+    "of the oldest generation": lambda account: f"{account.collections[-1] / account.span_s:,.1f}",
+    "longest": lambda account: quantity(account.longest_s, "s") if sum(account.collections) else "-",
+    "objects freed": lambda account: f"{sum(account.collected):,}",
+}
 
 
 def heading(style: Style) -> str:
@@ -104,6 +113,13 @@ def to_json(account: CollectorAccount, pauses: Pauses, *, pid: int, interrupted:
             for each in _ranked(account.allocators)
         ],
     }  # fmt: skip
+
+
+def compared(before: CollectorAccount, after: CollectorAccount) -> Iterator[str]:
+    """Two accounts of equal length side by side: before a change, and after it."""
+    rows = [("", "BEFORE", "AFTER")]
+    rows += [(words, number(before), number(after)) for words, number in _COMPARED.items()]
+    yield from table(rows, "", numbers=frozenset({1, 2}))
 
 
 def trace_to_json(collection: Collection) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any
 
 from .gc_hooks import Hooks, call_s
+from .gc_trial import Trial
 from .places import Place, place, thread_names
 
 _EVENTS = 16384  # about four thousand collections between two ticks
@@ -21,6 +22,7 @@ _DRAIN_EVERY_S = 0.1
 _PLACES = 64
 _PAUSES = 128
 _TRACED = 1024
+_SELDOMER = 2_000  # times what it took
 _FREED = 8  # the youngest may have lost some objects since, which the callbacks before ours have freed
 _LONG_NS = 10_000_000
 _TOGETHER_NS = 1_000_000
@@ -36,6 +38,8 @@ class CollectorSensor:
     def __init__(self) -> None:
         self._events: deque[Any] = deque(maxlen=_EVENTS)  # filled by the callbacks
         self._hooks = Hooks(self._events)
+        self.trial = Trial()
+        self._frozen, self._frozen_until_ns = 0, 0
         self._call_s = 0.0
         self._lock = threading.Lock()  # guards all below; only threads of ours take it, never a callback
         self._since_ns = 0
@@ -70,6 +74,7 @@ class CollectorSensor:
             time.sleep(0.001)
         self._hooks.remove()
         self._events.clear()
+        self.trial.undo()
 
     def tick(self) -> None:
         """Account for the collections since the last time; with many of them, look at the places of some only."""
@@ -131,7 +136,7 @@ class CollectorSensor:
                 "histogram": [[n, count] for n, count in enumerate(self._histogram) if count],
                 "thresholds": list(gc.get_threshold()),
                 "enabled": gc.isenabled(),
-                "frozen": gc.get_freeze_count(),
+                "frozen": self._count_frozen(at),
                 "places": [
                     {"thread": names.get(ident, ""), "ident": ident, "frames": [list(each) for each in frames],
                      "collections": count, "seconds": ns / 1e9, "asked": asked}
@@ -157,6 +162,14 @@ class CollectorSensor:
                     {**each, "thread": names.get(each["ident"], "")} for each in self._traced if each["number"] > since
                 ],
             }
+
+    def _count_frozen(self, now_ns: int) -> int:
+        """How many objects are frozen; the interpreter walks over all of them to tell, so it is seldom asked."""
+        if now_ns >= self._frozen_until_ns:
+            started = time.perf_counter_ns()
+            self._frozen = gc.get_freeze_count()
+            self._frozen_until_ns = now_ns + _SELDOMER * (time.perf_counter_ns() - started)
+        return self._frozen
 
     def _spent_until(self, at: int) -> list[int]:
         """What was spent, up to a moment, also in the collection that is under way.
