@@ -124,15 +124,21 @@ class StoppedThread:
             return False
 
     def _seize(self) -> None:
-        try:
-            self._call(_SEIZE)
-        except OSError as error:
-            if error.errno == errno.ESRCH:
-                raise NotNowError("it ended") from error
-            if error.errno == errno.EPERM and _tracer_of(self.tid):
-                message = f"thread {self.tid} is traced already, by process {_tracer_of(self.tid)}"
-                raise KdiagError("another-debugger", message, cause="the kernel lets only one tracer at it") from error
-            raise translate_os_error(self.tid, error) from error
+        """Begin to trace it. A tracer that is gone again when we look for it was no lack of permission: once more."""
+        for again in (True, True, False):
+            try:
+                self._call(_SEIZE)
+            except OSError as error:
+                if error.errno == errno.ESRCH:
+                    raise NotNowError("it ended") from error
+                if error.errno == errno.EPERM and (tracer := _tracer_of(self.tid)):
+                    message = f"thread {self.tid} is traced already, by process {tracer}"
+                    cause = "the kernel lets only one tracer at it"
+                    raise KdiagError("another-debugger", message, cause=cause) from error
+                if error.errno != errno.EPERM or not again:
+                    raise translate_os_error(self.tid, error) from error
+            else:
+                return
 
     def _wait_for_stop(self) -> None:
         deadline = time.monotonic() + _STOP_WITHIN_S

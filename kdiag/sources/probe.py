@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 SENSORS = ("gc", "threads", "loops", "memory", "crashes", "maps")
 PERIOD_S = 0.5
-LONGEST_PERIOD_S = 1.0  # fewer samples would tell too little: detectors want eight in a window
-BUDGET = 0.009  # of one processor, for all that the probe does: promised is 0.01
+LONGER_PERIOD_S = 1.0  # detectors want eight samples in a window,
+LONGEST_PERIOD_S = 2.5  # but not at any price
+BUDGET = 0.007  # of one processor, for answers; promised is 0.01 in all,
+MOST = 0.02  # with very many threads this
 START_WITHIN_S = 30.0  # their code is made in a thread that waits for the GIL again and again
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -131,7 +133,7 @@ class ProbeSource:
     _maps: MapCounts = field(default_factory=MapCounts, init=False)
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
-    _spent_s: float = field(default=0.0, init=False)  # by the probe from one sample to the next
+    _spent_s: float = field(default=0.0, init=False)  # by the probe on the last answer
 
     def begin(self) -> None:
         """Start the sensors; what they saw before this belongs to other sessions.
@@ -160,8 +162,10 @@ class ProbeSource:
         if before is None:
             raise SourceError("sensor-failed", "The probe's sensors were never started.")
         try:
+            before_s = self.channel.cost().cpu_s
             answer = self._read()
-            self._note_cost()
+            self._last_cost = self.channel.cost()
+            self._spent_s = self._last_cost.cpu_s - before_s
         except KdiagError as error:
             raise _source_error(error) from error
         self._before = answer
@@ -193,7 +197,8 @@ class ProbeSource:
 
     def period_s(self) -> float:
         """Seconds to the next sample: longer where the probe's work for one would come to more than its budget."""
-        return min(max(PERIOD_S, self._spent_s / BUDGET), LONGEST_PERIOD_S)
+        longest_s = min(max(LONGER_PERIOD_S, self._spent_s / MOST), LONGEST_PERIOD_S)
+        return min(max(PERIOD_S, self._spent_s / BUDGET), longest_s)
 
     def cost(self) -> tuple[float, float]:
         """The probe's share of one processor since `begin`, and its longest pause (seconds), as far as it told."""
@@ -202,11 +207,6 @@ class ProbeSource:
             return 0.0, 0.0
         elapsed = last.elapsed_s - first.elapsed_s
         return max(0.0, last.cpu_s - first.cpu_s) / elapsed if elapsed > 0 else 0.0, last.longest_pause_s
-
-    def _note_cost(self) -> None:
-        before, self._last_cost = self._last_cost, self.channel.cost()
-        if before is not None:
-            self._spent_s = self._last_cost.cpu_s - before.cpu_s
 
     def _read(self) -> _Answer:
         before = self._before

@@ -42,12 +42,16 @@ def tids(pid: int) -> set[str]:
     return set(os.listdir(f"/proc/{pid}/task"))
 
 
-def run_in(target: Target) -> Entry:
-    """Enter a target, wait until the text has run and its thread has ended, and wipe the block."""
+def run_in(target: Target, *, pending: bool = True) -> Entry:
+    """Enter a target, wait until the text has run and its thread has ended, and wipe the block.
+
+    Without `pending` where the target has just become ready: its main thread runs, and then sleeps for good.
+    """
     before = tids(target.pid)
     mark = Path(f"/tmp/.kdiag-test-{target.pid}")  # noqa: S108 - the target makes it, in its own root
     seen = target.python.root / mark.relative_to("/")
-    entered = enter(read_facts(target.pid), f"__import__('os').close(__import__('os').open({str(mark)!r},65))".encode())
+    text = f"__import__('os').close(__import__('os').open({str(mark)!r},65))".encode()
+    entered = enter(read_facts(target.pid), text, pending=pending)
     try:
         until(seen.exists)
     finally:
@@ -94,16 +98,15 @@ def test_every_register_and_the_red_zone_are_kept(keeper: Path, doing: str) -> N
 def test_no_byte_of_code_is_another_one_afterwards(python: Interpreter) -> None:
     with start_target("waiting_service", python=python) as target:
         before = executable_memory(target.pid)
-        run_in(target)
+        run_in(target, pending=False)
         assert executable_memory(target.pid) == before
 
 
 def test_a_block_that_could_not_be_wiped_is_left_alone() -> None:
     with start_target("waiting_service") as target:
-        first = enter(read_facts(target.pid), b"pass")
-        second = enter(read_facts(target.pid), b"pass")
+        first, second = (enter(read_facts(target.pid), b"pass", pending=False) for _ in range(2))
         assert not {at for at, _ in first._blocks} & {at for at, _ in second._blocks}
-        run_in(target)
+        run_in(target, pending=False)
         assert target.process.poll() is None
 
 

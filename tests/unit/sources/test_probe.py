@@ -12,7 +12,7 @@ from kdiag.core.model import Frame
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import FakeClock
 from kdiag.machinery.context import background
-from kdiag.sources.probe import BUDGET, LONGEST_PERIOD_S, PERIOD_S, SENSORS, ProbeSource
+from kdiag.sources.probe import BUDGET, LONGER_PERIOD_S, LONGEST_PERIOD_S, MOST, PERIOD_S, SENSORS, ProbeSource
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
@@ -57,11 +57,13 @@ class Answers:
         self._started = started
         self.asked: list[dict[str, Any]] = []
         self.used_s = 0.0
+        self.answer_s = 0.0
 
     def request(self, method: str, _within_s: float = 10.0, **params: Any) -> dict[str, Any]:
         if method == "start":
             return {"sensors": list(cast("Any", self._started))}
         self.asked.append(params)
+        self.used_s += self.answer_s
         given = self._answers.pop(0)
         if isinstance(given, KdiagError):
             raise given
@@ -187,10 +189,16 @@ def test_sensors_that_do_not_start() -> None:
 
 
 def test_it_asks_less_often_where_answers_are_dear() -> None:
-    probe, channel = source(*[answer() for _ in range(4)])
+    probe, channel = source(*[answer() for _ in range(6)])
     probe.begin()
     assert probe.period_s() == PERIOD_S
-    for spent_s, period_s in ((0.001, PERIOD_S), (0.006, 0.006 / BUDGET), (0.1, LONGEST_PERIOD_S)):
-        channel.used_s += spent_s - 0.01  # which each question for the cost adds by itself
+    for answer_s, period_s in (
+        (0.001, PERIOD_S),
+        (0.005, 0.005 / BUDGET),
+        (0.015, LONGER_PERIOD_S),
+        (0.03, 0.03 / MOST),
+        (0.1, LONGEST_PERIOD_S),
+    ):
+        channel.answer_s = answer_s - 0.01  # the question for the cost is counted, too
         probe.sample(background())
         assert probe.period_s() == pytest.approx(period_s)
