@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.model import Frame, StackSample, ThreadSample, Wait, Window
 from kdiag.core.series import Share, clustered_share, wilson
-from kdiag.core.threads import stack_source
+from kdiag.core.threads import stack_source, tracks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +78,16 @@ def on_cpu(thread: ThreadSample) -> bool:
 def demand_s(thread: ThreadSample) -> float:
     """Seconds that the thread ran, or would have run had there been a free CPU."""
     return (thread.cpu_s or 0.0) + (thread.queued_s or 0.0)
+
+
+def cpu_got(window: Window) -> float:
+    """Which part of the CPU time that its threads wanted the process got, 0 to 1; 1 where the kernel does not tell."""
+    ran = wanted = 0.0
+    for track in tracks(window):
+        first, last = track.looks[0].thread, track.looks[-1].thread
+        ran += (last.cpu_s or 0.0) - (first.cpu_s or 0.0)
+        wanted += demand_s(last) - demand_s(first)
+    return min(1.0, max(0.0, ran / wanted)) if wanted > 0 else 1.0
 
 
 def _looked(sample: StackSample, holders_only: bool) -> tuple[BusyStack, ...]:

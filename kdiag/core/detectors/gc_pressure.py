@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from kdiag.core.busy import busy
+from kdiag.core.busy import busy, cpu_got
 from kdiag.core.collector import ExactShare, exact_share
 from kdiag.core.frames import Ownership, at
 from kdiag.core.model import (
@@ -83,7 +83,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     if share is None:
         return _unread(window)
     pause = _longest(samples)
-    by_share, by_pause = severity(share.low, SHARE), severity(pause, PAUSE)
+    by_share, by_pause = severity(share.low, SHARE), severity(_at_least(window, pause), PAUSE)
     span = samples[-1].at - samples[0].at + samples[0].span_s
     enough = span >= _WHOLE_S or (span >= _CLEAR_S and passes(share.low / 2, SHARE))
     if not enough or len(samples) < _BURSTS:
@@ -104,7 +104,7 @@ def _by_account(window: Window, account: ExactShare) -> Finding | NotEnoughEvide
     """The same by the probe's account, which has no error of sampling."""
     count = sum(account.collections)
     share = Share(account.share, account.share, account.share, count, float(count))
-    by_share, by_pause = severity(share.value, SHARE), severity(account.longest_s, PAUSE)
+    by_share, by_pause = severity(share.value, SHARE), severity(_at_least(window, account.longest_s), PAUSE)
     whole = account.span_s >= _WHOLE_EXACT_S
     if not whole and (account.span_s < _CLEAR_S or not passes(share.value / 2, SHARE)):
         by_share = None
@@ -116,6 +116,11 @@ def _by_account(window: Window, account: ExactShare) -> Finding | NotEnoughEvide
         reason = f"the collector's share was {share.value:.0%} over {account.span_s:.1f} s, which is too short to tell"
         return NotEnoughEvidence(VERDICT, reason, "observe for ten seconds or more")
     return None
+
+
+def _at_least(window: Window, pause: float) -> float:
+    """How much of a pause was the collector's own: on a machine without a free CPU it also waited for one meanwhile."""
+    return pause * cpu_got(window)
 
 
 def _too_quiet(window: Window) -> bool:
@@ -153,18 +158,19 @@ def _finding(
 ) -> Finding:  # fmt: skip
     ownership, cpu = Ownership.of(window), cpu_share(window)
     explicit = culprit is not None and _collects(ownership.call(culprit.frame))
-    reached = [s for s in (severity(share.low, SHARE) if by_share else None, severity(pause, PAUSE)) if s]
+    paused = _at_least(window, pause)
+    reached = [s for s in (severity(share.low, SHARE) if by_share else None, severity(paused, PAUSE)) if s]
     title = (
         f"{share.value:.0%} of the time goes to the garbage collector"
         if by_share
-        else f"One garbage collection stopped the program for at least {pause:.2g} s"
+        else f"One garbage collection stopped the program for at least {paused:.2g} s"
     )
     if culprit and explicit:
         title += f", which {ownership.name(culprit.frame)} calls at {at(culprit.frame)}"
     return Finding(
         VERDICT,
         max(reached, key=SEVERITIES.index),
-        max(score(share.low, SHARE) if by_share else 0, score(pause, PAUSE)),
+        max(score(share.low, SHARE) if by_share else 0, score(paused, PAUSE)),
         _confidence(share, by_share),
         title,
         _summary(culprit, explicit, share, cpu),
@@ -245,11 +251,12 @@ def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: Cpu
 
 def _exact_evidence(window: Window, account: ExactShare, share: Share) -> tuple[Evidence, ...]:
     source, count, pause = "probe.gc", sum(account.collections), account.longest_s
+    paused = _at_least(window, pause)
     high = share.high if account.complete else None
     rates = [each / account.span_s for each in account.collections]
     return (
         Evidence(SHARE.metric, share.value, SHARE.unit, count, source, share.low, high, SHARE.warning),
-        Evidence(PAUSE.metric, pause, PAUSE.unit, count, source, pause, pause, PAUSE.warning),
+        Evidence(PAUSE.metric, pause, PAUSE.unit, count, source, paused, pause, PAUSE.warning),
         *_of_cpu(share.value, cpu_share(window), count, source),
         *(
             Evidence(f"gc.collections_per_s.gen{number}", rate, "1/s", count, source)
@@ -272,7 +279,7 @@ def _evidence(window: Window, share: Share, pause: float) -> tuple[Evidence, ...
     reads, bursts = share.samples, len(window.collector)
     evidence = [
         Evidence(SHARE.metric, share.value, SHARE.unit, reads, source, share.low, share.high, SHARE.warning),
-        Evidence(PAUSE.metric, pause, PAUSE.unit, reads, source, low=pause, threshold=PAUSE.warning),
+        Evidence(PAUSE.metric, pause, PAUSE.unit, reads, source, low=_at_least(window, pause), threshold=PAUSE.warning),
     ]
     evidence += _of_cpu(share.value, cpu_share(window), reads, source)
     span = last.at - first.at

@@ -108,6 +108,16 @@ def test_one_long_collection(longest_s: float, severity: str | None) -> None:
     assert (found(outcome).severity if outcome else None) == severity
 
 
+def test_a_pause_is_not_the_collectors_where_there_was_no_cpu_to_have() -> None:
+    starved = replace(CHURNER, cpu_per_look=0.1, queued_per_look=0.1)
+    window = scene(starved, collecting=share(0.02))
+    assert detect(replace(window, collector=with_pause(0.19).collector)) is None
+    finding = found(detect(replace(window, collector=with_pause(0.3).collector)))
+    assert "at least 0.15 s" in finding.title
+    pause = next(number for number in finding.evidence if number.metric == "gc.pause_max")
+    assert (pause.value, pause.low) == (0.3, pytest.approx(0.15))
+
+
 def bursts(*samples: tuple[int, int]) -> tuple[CollectorSample, ...]:
     """(reads that found a collection, full collections until then) of bursts of 80 reads, 0.3 s each."""
     return tuple(
