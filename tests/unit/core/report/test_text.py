@@ -53,11 +53,13 @@ CRITICAL 61 % of the time goes to the garbage collector
        gc.collect() and then gc.freeze() once, before the service forks or
        serves. Frozen objects are never visited again, so each full collection
        has less to do.
+         kdiag gc 4711 --try gc.freeze
 
     3. Collect less often. Risk to the service: low.
        Raise the first threshold at start-up with gc.set_threshold(50_000, 20,
        20) and measure again. Memory may rise a little, since cycles wait longer
        to be freed.
+         kdiag gc 4711 --try gc.threshold=50000,20,20
 
     4. Remove explicit calls of gc.collect().
        A full collection on every request or in every loop is a common cause;
