@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.attach.machine import FUNCTIONS
 from kdiag.attach.maps import mapped_files, read_maps
+from kdiag.attach.memory import TargetEndedError
 from kdiag.attach.symbols import open_image
 from kdiag.errors import KdiagError
 
@@ -58,9 +59,11 @@ def find_pending_calls(pid: int, interpreter: str) -> tuple[tuple[int, int], ...
     A stripped interpreter still names the two that others may call.
 
     Raises:
-        KdiagError: its file cannot be had any more.
+        KdiagError: its file cannot be had any more, or the process has ended: then nothing is mapped.
     """
-    file = next(file for file in mapped_files(read_maps(pid)) if file.path == interpreter)
+    file = next((file for file in mapped_files(read_maps(pid)) if file.path == interpreter), None)
+    if file is None:
+        raise TargetEndedError(pid)
     with open_image(pid, file) as image:
         found = [image.elf.extent(name) for name in _PENDING_CALLS]
         return tuple((image.bias + at, image.bias + at + size) for at, size in filter(None, found))

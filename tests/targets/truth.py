@@ -95,6 +95,7 @@ SICK = (
     Case("gc-pressure", "gc_pressure", "gc-pressure", notes="prints gc_s and wall_s: the true share"),
     Case("gc-pressure-moderate", "gc_pressure", "gc-pressure", arguments=("20", "1000"), notes="share 20 to 35 %"),
     Case("gc-explicit", "gc_explicit", "gc-pressure", notes="prints gc_s and wall_s: the true share"),
+    Case("gc-big-heap", "gc_big_heap", "gc-pressure", notes="asks for full collections; freezing the heap helps"),
     Case("pool-futures", "pool_saturated", "pool-exhaustion"),
     Case("pool-futures-event", "pool_saturated", "pool-exhaustion", arguments=("event",)),
     Case("pool-nested", "pool_nested", "pool-exhaustion"),
