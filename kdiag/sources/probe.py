@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -28,6 +28,7 @@ from kdiag.machinery.clock import Clock
 from kdiag.sources.probe_collector import Collector, account
 from kdiag.sources.probe_crashes import CrashCounts, Crashes
 from kdiag.sources.probe_maps import MapCounts, Maps
+from kdiag.sources.told import Kind, decoded
 from kdiag.sources.tools import SourceError
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ START_WITHIN_S = 30.0  # their code is made in a thread that waits for the GIL a
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Place = tuple[str, _Count, str]
-_Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
 
 class _Wait(msgspec.Struct, frozen=True):
@@ -246,12 +246,8 @@ def decode(result: dict[str, Any]) -> _Answer:
     return _decoded(result, _Answer)
 
 
-def _decoded(result: object, kind: type[_Kind]) -> _Kind:
-    try:
-        return msgspec.convert(result, kind)
-    except msgspec.ValidationError as error:
-        message = f"What the probe's sensors told is nothing that we know: {error}."
-        raise SourceError("probe-protocol", message, hint="detach, so that a probe of this version can come") from error
+def _decoded(result: object, kind: type[Kind]) -> Kind:
+    return decoded(result, kind, "the probe's sensors told", "detach, so that a probe of this version can come")
 
 
 def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:

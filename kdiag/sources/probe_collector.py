@@ -5,12 +5,12 @@ Separate from the probe's other sensors because `kdiag gc` reads this one alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from kdiag.core.model import Allocator, Collection, CollectorAccount, Frame
-from kdiag.sources.tools import SourceError
+from kdiag.sources.told import decoded
 
 if TYPE_CHECKING:
     from kdiag.attach.channel import Channel
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Place = tuple[str, _Count, str]
-_Kind = TypeVar("_Kind", bound=msgspec.Struct)
+_TOLD = "the probe told of the collector"
 
 
 class _Allocator(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ def read_collector(channel: Channel, since: int) -> Collector:
     Raises:
         KdiagError: the probe is gone, does not answer, or answers what is nothing that we know.
     """
-    return _decoded(channel.request("read", sensors={"gc": since}).get("gc"), Collector)
+    return decoded(channel.request("read", sensors={"gc": since}).get("gc"), Collector, _TOLD)
 
 
 def read_trace(channel: Channel, since: int) -> tuple[int, tuple[Collection, ...]]:
@@ -86,7 +86,7 @@ def read_trace(channel: Channel, since: int) -> tuple[int, tuple[Collection, ...
     Raises:
         KdiagError: as `read_collector`.
     """
-    trace = _decoded(channel.request("collections", since=since), _Trace)
+    trace = decoded(channel.request("collections", since=since), _Trace, _TOLD)
     return trace.number, tuple(
         Collection(
             each.at, each.seconds, each.generation, each.collected, each.uncollectable, each.thread,
@@ -94,14 +94,6 @@ def read_trace(channel: Channel, since: int) -> tuple[int, tuple[Collection, ...
         )
         for each in trace.collections
     )  # fmt: skip
-
-
-def _decoded(told: object, kind: type[_Kind]) -> _Kind:
-    try:
-        return msgspec.convert(told, kind)
-    except msgspec.ValidationError as error:
-        message = f"What the probe told of the collector is nothing that we know: {error}."
-        raise SourceError("probe-protocol", message) from error
 
 
 def account(before: Collector, now: Collector, longest_s: float | None = None) -> CollectorAccount:

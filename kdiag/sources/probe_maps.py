@@ -20,7 +20,7 @@ from kdiag.core.model import (
     SuspectMap,
     WatchedMap,
 )
-from kdiag.sources.tools import SourceError
+from kdiag.sources.told import decoded
 
 if TYPE_CHECKING:
     from kdiag.attach.channel import Channel
@@ -129,9 +129,4 @@ def read_maps(channel: Channel, since: int) -> Maps:
         KdiagError: the probe is gone, does not answer, or answers what is nothing that we know.
     """
     result = channel.request("read", sensors={"maps": since})
-    try:
-        return msgspec.convert(result.get("maps"), Maps)
-    except msgspec.ValidationError as error:
-        raise SourceError(
-            "probe-protocol", f"What the probe told of its dicts is nothing that we know: {error}."
-        ) from error
+    return decoded(result.get("maps"), Maps, "the probe told of its dicts")
