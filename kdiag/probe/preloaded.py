@@ -126,16 +126,18 @@ class _Keeper:
     def retire(self) -> None:
         """Let nobody in any more; the thread ends with the host that is inside, or at once if that has just left."""
         waited = self._opening.acquire(True, _MOST_FOR_AN_END_S)
-        self._ending = self._retired = True
-        if self._signals is not None:
-            self._signals.disarm()
-        if self._door is not None:
-            from .boot import close_door  # noqa: PLC0415
+        try:
+            self._ending = self._retired = True
+            if self._signals is not None:
+                self._signals.disarm()
+            if self._door is not None:
+                from .boot import close_door  # noqa: PLC0415
 
-            self._knock()
-            close_door(self._door.folder)
-        if waited:
-            self._opening.release()
+                self._knock()
+                close_door(self._door.folder)
+        finally:
+            if waited:
+                self._opening.release()
 
     def forget(self) -> None:
         """Let go of the sockets and leave the door where it is: in a forked child it is the parent's."""
@@ -169,8 +171,9 @@ class _Keeper:
         except BaseException:  # noqa: S110 - a service never hears of our troubles
             pass
         finally:
-            if self._retired:
-                self.forget()
+            with self._opening:  # whoever retires us takes the door away first
+                if self._retired:
+                    self.forget()
             self._ended.release()
 
     def _keep(self) -> None:

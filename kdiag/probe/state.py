@@ -42,9 +42,10 @@ class FatalFile:
         self.descriptor = _moved_up(os.open(self.path, flags, 0o600))
         self._identity = identity(self.descriptor)
         self._uid = os.geteuid()
+        self._first_line = " ".join(map(str, who())).encode(errors="replace") + b"\n"
         try:
             os.lockf(self.descriptor, os.F_TLOCK, 0)  # the process's own: no child inherits it
-            os.write(self.descriptor, " ".join(map(str, who())).encode(errors="replace") + b"\n")
+            os.write(self.descriptor, self._first_line)
             os.rename(self.path, f"{folder}/{FATAL}{name}")
         except OSError:
             self.remove()
@@ -57,12 +58,18 @@ class FatalFile:
         return identity(self.descriptor) == self._identity and self._uid == os.geteuid()
 
     def remove(self) -> None:
-        """Remove it, and let go of it."""
+        """Remove it, and let go of it; what a fatal signal has just begun to write stays."""
         try:
-            os.unlink(self.path)
+            if not self._written_to:
+                os.unlink(self.path)
         except OSError:  # the process has become another user's, or somebody has tidied up
             pass
         self.close()
+
+    @property
+    def _written_to(self) -> bool:
+        """Whether it holds more than our line: other threads go on for a moment while the process dies."""
+        return self.intact and os.fstat(self.descriptor).st_size > len(self._first_line)
 
     def close(self) -> None:
         """Let go of it, unless the number is somebody else's by now."""

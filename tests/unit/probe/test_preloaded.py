@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kdiag.probe.door import PARENTS
 from kdiag.probe.preloaded import _Keeper
+from tests.support.preloaded import until
 
 
 def test_who_has_just_seen_a_host_off_opens_no_door_when_it_was_taken_away_meanwhile() -> None:
@@ -15,4 +16,35 @@ def test_who_has_just_seen_a_host_off_opens_no_door_when_it_was_taken_away_meanw
     assert not keeper.end()
     keeper.retire()
     assert keeper._next_host() is None
-    assert not [Path(parent) for parent in PARENTS if Path(parent, f".kdiag-{os.geteuid()}-{os.getpid()}").exists()]
+    assert not _doors()
+
+
+class _HoldsUp:
+    """Signals whose taking away lasts until the thread has come to its end."""
+
+    def __init__(self, keeper: _Keeper) -> None:
+        self.keeper = keeper
+
+    def arm(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+    def disarm(self) -> None:
+        self.keeper._end.release()
+        self.keeper._knock()
+        self.keeper._ended.acquire(True, 0.2)  # it comes to its end, or waits for whoever takes the door away
+
+
+def test_a_thread_that_ends_while_its_door_is_taken_away_leaves_no_door() -> None:
+    keeper = _Keeper()
+    keeper._signals = _HoldsUp(keeper)
+    keeper.start()
+    until(_doors, "the door is open")
+    keeper.retire()
+    assert not _doors()
+    assert keeper._ended.acquire(True, 10)
+
+
+def _doors() -> list[Path]:
+    doors = [Path(parent, f".kdiag-{os.geteuid()}-{os.getpid()}") for parent in PARENTS]
+    return [door for door in doors if door.exists()]

@@ -167,3 +167,11 @@ def test_the_file_of_a_process_that_lives_stays(home: Path, monkeypatch: pytest.
     subprocess.run([sys.executable, "-c", program, file.folder], check=True, timeout=60)
     assert [str(path) for path in home.iterdir()] == [file.path]
     file.remove()
+
+
+def test_what_a_fatal_signal_has_begun_to_write_stays_when_kdiag_leaves(home: Path) -> None:
+    file = FatalFile(state_folder())
+    os.write(file.descriptor, STACK.encode())
+    file.remove()
+    (left,) = crash_records.read_folder(home)
+    assert left.signal == "SIGABRT"
