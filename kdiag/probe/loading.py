@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from time import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+REST_S = 0.0005  # after each module, so that the service gets the interpreter before we want it again; see `turns`
 ModuleSpec: Any = type(sys.__spec__)  # without importing importlib, which a service may never have done
 
 
@@ -77,6 +79,7 @@ class Loaded:
             return
         code = compile(self._source(spec.name), spec.origin, "exec", dont_inherit=True)
         exec(code, module.__dict__)  # noqa: S102 - importing is just this
+        sleep(REST_S)
 
     def get_source(self, name: str) -> str:
         """Return a module's source: what shows the stacks of our threads asks for it."""

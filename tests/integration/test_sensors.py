@@ -154,6 +154,15 @@ def test_looking_at_all_threads_does_not_hang_for_long(python: Interpreter) -> N
 
 
 @each_interpreter(one_per_minor=True)
+def test_of_very_many_threads_those_are_told_that_wait_for_each_other(python: Interpreter) -> None:
+    said = play(python, "crowd")
+    one, other = said["pays"]
+    assert (one["wait"]["owner"], other["wait"]["owner"]) == (other["ident"], one["ident"])
+    assert said["idle_waits"] == ["event"]
+    assert (said["told"], said["dropped"]) == (256, 603 - 256)
+
+
+@each_interpreter(one_per_minor=True)
 def test_pools_are_known_by_their_workers(python: Interpreter) -> None:
     pools = play(python, "pools")["pools"]
     orders = {name: pools["orders"][name] for name in ("kind", "size", "queued", "idle", "nested")}

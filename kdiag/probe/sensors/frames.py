@@ -18,6 +18,8 @@ from itertools import accumulate, chain, compress, repeat, takewhile, tee
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..turns import Turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,7 +33,11 @@ Stack = list[FrameType]  # innermost first
 
 def stacks(limit: int) -> dict[int, Stack]:
     """Each thread's stack by its ident, `limit` frames at most; none without the GIL, where no way to look is safe."""
-    return {ident: _callers(frame, limit) for ident, frame in _innermost().items()}
+    turns, found = Turns(), {}
+    for ident, frame in _innermost().items():
+        found[ident] = _callers(frame, limit)
+        turns.next()
+    return found
 
 
 def stack_of(ident: int, limit: int) -> Stack:

@@ -101,7 +101,7 @@ class LoopsSensor:
     def _find(self) -> None:
         """Look for running loops in all threads' frames; forget those that run no more."""
         running: dict[int, _Watched] = {}
-        for ident, stack in stacks(_DEEP).items():
+        for ident, stack in stacks(_DEEP).items() if "asyncio.events" in sys.modules else ():
             loop = _loop_of(stack)
             if loop is None:
                 continue

@@ -56,12 +56,23 @@ def text(value: object) -> str:
 
 def threads() -> dict[int, dict[str, Any]]:
     """The attributes of each `threading.Thread` that is alive, by ident; without our own threads."""
-    return {ident: known for ident, known in _all_threads() if known.get("_name") not in OWN_THREADS}
+    return threads_and_ours()[0]
+
+
+def threads_and_ours() -> tuple[dict[int, dict[str, Any]], set[int]]:
+    """The same, and the idents of our own threads."""
+    found, ours = dict(_all_threads()), set()
+    for ident, known in found.items():
+        if known.get("_name") in OWN_THREADS:
+            ours.add(ident)
+    for ident in ours:
+        del found[ident]
+    return found, ours
 
 
 def own_idents() -> set[int]:
     """The idents of our own threads."""
-    return {ident for ident, known in _all_threads() if known.get("_name") in OWN_THREADS}
+    return threads_and_ours()[1]
 
 
 def _all_threads() -> Iterator[tuple[int, dict[str, Any]]]:

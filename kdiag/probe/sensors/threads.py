@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from itertools import chain
 from typing import Any
 
+from ..turns import Turns
 from . import blocks, calls
 from .frames import Stack, stacks
-from .places import own_idents, places_of, text, threads
+from .places import places_of, text, threads_and_ours
 from .pools import pools_of
 from .waits import Wait, lock_of, wait_of
 
 _THREADS = 256
 _FRAMES = 96
 _HOLDERS_FRAMES = 48
+_SHAPE_FRAMES = 3
+_ALIKE = 64
 _LOCKS = frozenset({"lock", "rlock"})
+_HELD_BY_NOBODY = frozenset({"condition", "event", "queue", "barrier"})  # any thread may end such a wait
 _PACKAGE = f"{__package__.rpartition('.')[0]}."
 
 
@@ -50,8 +55,7 @@ class ThreadsSensor:
         Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
         """
         at = time.perf_counter()
-        known = threads()
-        ours = own_idents()
+        known, ours = threads_and_ours()
         looked = {
             ident: stack
             for ident, stack in stacks(_FRAMES).items()
@@ -61,12 +65,11 @@ class ThreadsSensor:
         waits = _waits(looked)
         owners = _holders(looked, waits)
         self.dropped += max(0, len(idents) - _THREADS)
-        waiting_first = sorted(idents, key=lambda ident: ident not in waits)[:_THREADS]
         return {
             "at": at,
             "threads": [
                 _thread(ident, known.get(ident, {}), looked.get(ident, []), waits.get(ident), owners)
-                for ident in waiting_first
+                for ident in _important_first(idents, waits, owners)[:_THREADS]
             ],
             "pools": pools_of(looked, waits),
             "dropped": max(0, len(idents) - _THREADS),
@@ -75,16 +78,40 @@ class ThreadsSensor:
 
 
 def _waits(looked: dict[int, Stack]) -> dict[int, Wait]:
-    """What each thread waits for; of a lock that says that it is free, where several threads stand at it at once."""
-    found, free = {}, {}
+    """What each thread waits for; of a lock that says that it is free, where several threads stand at it at once.
+
+    Of very many threads that wait alike, and for nothing that a thread holds, some stand for all.
+    """
+    turns, found, free = Turns(), {}, {}
+    alike: Counter[tuple[int, ...]] = Counter()
     for ident, stack in looked.items():
+        turns.next()
+        shape = _shape(stack)
+        if alike[shape] >= _ALIKE:
+            continue
         wait = wait_of(stack, ident)
         if wait is not None:
             found[ident] = wait
+            alike[shape] += wait.kind in _HELD_BY_NOBODY
         elif (wait := wait_of(stack, ident, free=True)) is not None:
             free[ident] = wait
     standing = Counter(id(wait.value) for wait in (*found.values(), *free.values()))
     return found | {ident: wait for ident, wait in free.items() if standing[id(wait.value)] > 1}
+
+
+def _shape(stack: Stack) -> tuple[int, ...]:
+    """The instructions that a thread stands at in its innermost frames."""
+    return tuple(chain.from_iterable((id(frame.f_code), frame.f_lasti) for frame in stack[:_SHAPE_FRAMES]))
+
+
+def _important_first(
+    idents: list[int], waits: dict[int, Wait], owners: dict[int, list[tuple[int, list[Any]]]]
+) -> list[int]:
+    """All threads, first those that wait for another one and those that hold what is waited for."""
+    waiting_for_others = {ident for ident, wait in waits.items() if wait.kind not in _HELD_BY_NOBODY}
+    holding = {wait.owner for wait in waits.values()} | {ident for held in owners.values() for ident, _ in held}
+    involved = holding | waiting_for_others
+    return sorted(idents, key=lambda ident: (ident not in involved, ident not in waits))
 
 
 def _holders(looked: dict[int, Stack], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:
