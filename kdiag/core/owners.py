@@ -1,96 +1,182 @@
-"""Who waits for whom by the locks' own word: the probe tells each lock's identity and its owner.
+"""Who waits for whom by the objects' own word: the probe tells what each thread and task waits for, and who can end it.
 
-Separate from `wait_graph`, which reasons from source lines and cannot tell two locks of one name apart. A wait for a
-thread's end is an edge, too.
+A wait has edges: one of the ends of each must come, or the wait lasts for ever. A lock has one end, its owner; a piece
+of work in a pool's queue has as many as the pool has workers; a task needs the thread that runs its loop, too. Whoever
+waits only for such as wait in the same way is stuck, and among those is a circle.
+
+Separate from `wait_graph`, which reasons from source lines and cannot tell two locks of one name apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdiag.core.model import ProbedThread, ProbedWait
+from kdiag.core.model import Frame, ProbedTask, ProbedThread, ProbedWait
 from kdiag.core.wait_graph import STILL_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from kdiag.core.model import Frame, Window
+    from kdiag.core.model import ProbeSample, Window
 
+HELD = frozenset({"lock", "rlock", "semaphore"})
 _LOOKS = 3
-_KINDS = frozenset({"lock", "rlock", "thread"})
+
+Key = tuple[str, int]  # "thread" and its ident, or "task" and its id
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Something that a wait needs.
+
+    Attributes:
+        ends: who could bring it; nobody else.
+        what: what it is, for people.
+        kind: that of the wait; "loop" where a task needs its loop to turn.
+        held_at: where its owner took it.
+        sure: it is known for certain who can bring it.
+        queued: it stands in the queue of a pool.
+    """
+
+    ends: frozenset[Key]
+    what: str
+    kind: str
+    held_at: Frame | None = None
+    sure: bool = True
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LastingWait:
-    """A thread that has waited for the same object, at the same place and of the same owner, until the window's end."""
+    """A thread or a task that has stood at the same place, waiting for the same, until the window's end."""
 
-    thread: ProbedThread
-    wait: ProbedWait
+    who: ProbedThread | ProbedTask
+    edges: tuple[Edge, ...]
     span_s: float
     looks: int
 
     @property
-    def frame(self) -> Frame:
-        """The line that waits."""
-        return self.thread.frames[self.wait.depth]
+    def key(self) -> Key:
+        """Which thread or task it is."""
+        return key_of(self.who)
 
     @property
     def name(self) -> str:
-        """What it waits for, for people."""
-        if self.wait.kind == "thread":
-            return f"{self.wait.name or 'a thread'} to end"
-        return self.wait.name or "a lock"
+        """How people know it."""
+        return self.who.name if isinstance(self.who, ProbedThread) else f"task {self.who.name}"
+
+    @property
+    def frame(self) -> Frame:
+        """The line that waits."""
+        return self.who.frames[self.who.wait.depth if self.who.wait else 0]
 
 
-def lasting_waits(window: Window) -> Mapping[int, LastingWait]:
-    """By ident, the threads whose wait for somebody lasted long enough to be no contention."""
-    found = {}
-    for thread in window.probe[-1].threads if window.probe else ():
-        if thread.wait is None or not thread.wait.owner or thread.wait.kind not in _KINDS:
-            continue
-        since, looks = window.probe[-1].at, 0
-        for sample in reversed(window.probe):
-            if not any(_same(thread, earlier) for earlier in sample.threads):
-                break
-            since, looks = sample.at, looks + 1
-        span_s = window.probe[-1].at - since
-        if looks >= _LOOKS and span_s >= STILL_S:
-            found[thread.ident] = LastingWait(thread, thread.wait, span_s, looks)
-    return found
+Waits = Mapping[Key, LastingWait]
+Step = tuple[LastingWait, Edge]
 
 
-def circle(waits: Mapping[int, LastingWait]) -> Sequence[LastingWait]:
-    """The first circle of threads that wait for each other; empty when there is none."""
-    done: set[int] = set()
+def key_of(who: ProbedThread | ProbedTask) -> Key:
+    """The thread or task as a node of the graph."""
+    return ("thread", who.ident) if isinstance(who, ProbedThread) else ("task", who.task)
+
+
+def lasting_waits(window: Window) -> Waits:
+    """Those whose wait for somebody lasted long enough to be no contention."""
+    if not window.probe:
+        return {}
+    last = {key: who for key, who in _parties(window.probe[-1]) if who.frames and any(edges_of(who))}
+    since = dict.fromkeys(last, window.probe[-1].at)
+    looks = dict.fromkeys(last, 1)
+    lasting = set(last)
+    for sample in reversed(window.probe[:-1]):
+        earlier = dict(_parties(sample))
+        lasting = {key for key in lasting if key in earlier and _same(last[key], earlier[key])}
+        for key in lasting:
+            since[key] = sample.at
+            looks[key] += 1
+    return {
+        key: LastingWait(who, tuple(edges_of(who)), window.probe[-1].at - since[key], looks[key])
+        for key, who in last.items()
+        if looks[key] >= _LOOKS and window.probe[-1].at - since[key] >= STILL_S
+    }
+
+
+def edges_of(who: ProbedThread | ProbedTask) -> Iterator[Edge]:
+    """What a thread or a task needs, as far as it is known who could bring it."""
+    wait = who.wait
+    if wait is not None:
+        what = _what(wait)
+        if wait.owner:
+            yield Edge(frozenset({("thread", wait.owner)}), what, wait.kind, wait.held_at, wait.sure)
+        elif wait.workers:
+            ends = frozenset(("thread", ident) for ident in wait.workers)
+            yield Edge(ends, f"{what} that no worker is free to bring", wait.kind, queued=True)
+        for task in wait.tasks:
+            yield Edge(frozenset({("task", task)}), what, wait.kind, wait.held_at, wait.sure)
+    if isinstance(who, ProbedTask) and who.thread:
+        yield Edge(frozenset({("thread", who.thread)}), "its event loop to turn", "loop")
+
+
+def stuck(waits: Waits) -> Waits:
+    """Those whose wait nobody can end who is not stuck, too."""
+    left = dict(waits)
+    while True:
+        kept = {key: each for key, each in left.items() if any(edge.ends <= left.keys() for edge in each.edges)}
+        if len(kept) == len(left):
+            return kept
+        left = kept
+
+
+def circle(waits: Waits) -> Sequence[Step]:
+    """The first circle of such as are stuck, each with what it needs of the next; empty when there is none.
+
+    One whose members all wait for work in the queues of their own pools is none here: it is a pool's nested wait.
+    """
+    done: set[Key] = set()
     for start in waits:
-        path: list[int] = []
-        ident = start
-        while ident in waits and ident not in done:
-            if ident in path:
-                return [waits[each] for each in path[path.index(ident) :]]
-            path.append(ident)
-            ident = waits[ident].wait.owner
+        path: dict[Key, Edge] = {}
+        key = start
+        while key not in path and key not in done:
+            path[key] = next(edge for edge in waits[key].edges if edge.ends <= waits.keys())
+            key = min(path[key].ends)
+        if key in path:
+            keys = list(path)
+            ring = [(waits[each], path[each]) for each in keys[keys.index(key) :]]
+            if not all(edge.queued for _, edge in ring):
+                return ring
         done.update(path)
     return ()
 
 
-def behind(waits: Mapping[int, LastingWait], ring: Sequence[LastingWait]) -> Sequence[LastingWait]:
-    """The threads outside of a circle that wait, directly or through others, for one inside of it."""
-    idents = {each.thread.ident for each in ring}
+def behind(waits: Waits, ring: Sequence[Step]) -> Sequence[LastingWait]:
+    """Those outside of a circle that wait, directly or through others, for one inside of it."""
+    keys = {each.key for each, _ in ring}
     grown = True
     while grown:
-        more = {ident for ident, each in waits.items() if each.wait.owner in idents} - idents
-        idents |= more
+        more = {key for key, each in waits.items() if any(edge.ends & keys for edge in each.edges)} - keys
+        keys |= more
         grown = bool(more)
-    return [each for ident, each in waits.items() if ident in idents and each not in ring]
+    inside = {each.key for each, _ in ring}
+    return [each for key, each in waits.items() if key in keys - inside]
 
 
-def _same(thread: ProbedThread, other: ProbedThread) -> bool:
-    return (
-        thread.ident == other.ident
-        and other.wait is not None
-        and thread.wait is not None
-        and (thread.wait.lock, thread.wait.owner) == (other.wait.lock, other.wait.owner)
-        and thread.frames == other.frames
-    )
+def _parties(sample: ProbeSample) -> Iterator[tuple[Key, ProbedThread | ProbedTask]]:
+    for who in sample.parties():
+        yield key_of(who), who
+
+
+def _same(who: ProbedThread | ProbedTask, other: ProbedThread | ProbedTask) -> bool:
+    return who.wait == other.wait and who.frames == other.frames
+
+
+def _what(wait: ProbedWait) -> str:
+    """What it waits for, for people."""
+    if wait.kind == "thread":
+        return f"{wait.name or 'a thread'} to end"
+    if wait.kind in {"task", "tasks"}:
+        return f"{wait.name or 'other tasks'} to end"
+    if wait.kind == "future":
+        return f"the result {wait.name}" if wait.name else "a result"
+    return wait.name or f"a {'lock' if wait.kind == 'rlock' else wait.kind}"

@@ -54,6 +54,10 @@ class _Wait(msgspec.Struct, frozen=True):
     owner: _Count
     held_at: _Place | None
     depth: _Count
+    sure: bool = True
+    tasks: tuple[_Count, ...] = ()
+    workers: tuple[_Count, ...] = ()
+    holders: tuple[_Count, ...] = ()
 
 
 class _Thread(msgspec.Struct, frozen=True):
@@ -269,7 +273,10 @@ def _pools(told: _Threads) -> tuple[ProbedPool, ...]:
 
 def _wait(wait: _Wait) -> ProbedWait:
     held_at = Frame(*wait.held_at) if wait.held_at else None
-    return ProbedWait(wait.kind, wait.id, wait.name, wait.owner, held_at, wait.depth)
+    return ProbedWait(
+        wait.kind, wait.id, wait.name, wait.owner, held_at, wait.depth, wait.sure, wait.tasks, wait.workers,
+        wait.holders,
+    )  # fmt: skip
 
 
 def _frames(places: tuple[_Place, ...]) -> tuple[Frame, ...]:

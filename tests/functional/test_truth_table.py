@@ -41,6 +41,12 @@ def summary(report: Any) -> str:
     return json.dumps(kept | seen, indent=2)
 
 
+def edge(place: Any) -> str:
+    """One side of an edge of a circle, as the truth table writes it."""
+    text = Path(place["file"]).read_text(encoding="utf-8").splitlines()[place["line"] - 1]
+    return f"{place['role']} {place['thread']} {place['object']}: {text.partition('#')[0].strip()}"
+
+
 @pytest.mark.parametrize("case", SICK, ids=lambda case: case.name)
 def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
     with running(case) as target:
@@ -56,6 +62,8 @@ def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
         culprit = finding["culprit"]
         assert Path(culprit["file"]).name == target.script.name, culprit
         assert culprit["line"] in culprit_lines(target.script), (culprit, summary(report))
+    if case.edges:
+        assert {edge(place) for place in finding["places"]} == set(case.edges), summary(report)
 
 
 @pytest.mark.parametrize("case", LOOK_ALIKES, ids=lambda case: case.name)

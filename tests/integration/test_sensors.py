@@ -153,6 +153,37 @@ def test_looking_at_all_threads_does_not_hang_for_long(python: Interpreter) -> N
     assert not said["enabled_after"]
 
 
+# By what is waited for: who holds it, whether it was taken by `with` (True) or a call (False), at a marked line.
+OWNERS = {
+    "called": ("hold_called", False),
+    "caught": ("hold_caught", False),
+    "condition": ("hold_condition", False),
+    "entered": ("hold_entered", True),
+    "one_by_one": ("hold_one", True),
+    "store": ("hold", False),
+}
+
+
+@each_interpreter()
+def test_who_can_end_each_wait(python: Interpreter) -> None:
+    waits = play(python, "owners")["waits"]
+    lines = (SCENES / "owners.py").read_text().splitlines()
+    seen = {name: waits[f"want {name}"] for name in OWNERS}
+    assert {name: (wait["owner"], wait.get("sure", True)) for name, wait in seen.items()} == OWNERS
+    assert all(lines[wait["held_at"][1] - 1].endswith(f"# {name}") for name, wait in seen.items())
+    either = waits["want finally_"]
+    assert (either["owner"], either["held_at"]) == ("hold_finally", None)
+    unknown = {name: waits[f"want {name}"] for name in ("let_go", "perhaps", "asked", "changed", "helped", "looped")}
+    assert {name: wait["owner"] for name, wait in unknown.items()} == dict.fromkeys(unknown, "")
+    several = waits["want several"]
+    assert (several["owner"], several["holders"]) == ("", ["several-1", "several-2"])
+    crossed = [(name, waits[name]["owner"], waits[name]["held_at"][2]) for name in ("cross-1", "cross-2")]
+    assert crossed == [("cross-1", "cross-2", "cross"), ("cross-2", "cross-1", "cross")]
+    assert waits["twice"]["owner"] == "twice"
+    assert waits["running"]["owner"] == waits["want by_pool"]["owner"] == "pool_0"
+    assert (waits["queued"]["owner"], waits["queued"]["workers"]) == ("", ["pool_0"])
+
+
 @each_interpreter(one_per_minor=True)
 def test_of_very_many_threads_those_are_told_that_wait_for_each_other(python: Interpreter) -> None:
     said = play(python, "crowd")

@@ -15,6 +15,7 @@ from kdiag.core.model import (
     LoopDelay,
     ProbedLoop,
     ProbedPool,
+    ProbedTask,
     ProbedThread,
     ProbedWait,
     ProbeSample,
@@ -46,10 +47,20 @@ def account(
 
 def waits(
     ident: int, name: str, *frames: Frame, lock: int, owner: int, kind: WaitKind = "lock", what: str = "",
-    held_at: Frame | None = None,
+    held_at: Frame | None = None, sure: bool = True, tasks: tuple[int, ...] = (), workers: tuple[int, ...] = (),
 ) -> ProbedThread:  # fmt: skip
     """A thread whose innermost frame waits."""
-    return ProbedThread(ident, 4711 + ident, name, False, frames, ProbedWait(kind, lock, what, owner, held_at, 0))
+    wait = ProbedWait(kind, lock, what, owner, held_at, 0, sure, tasks, workers)
+    return ProbedThread(ident, 4711 + ident, name, False, frames, wait)
+
+
+def awaits(
+    task: int, name: str, *frames: Frame, thread: int = 1, lock: int = 0, kind: WaitKind = "lock", what: str = "",
+    owner: int = 0, tasks: tuple[int, ...] = (), workers: tuple[int, ...] = (), held_at: Frame | None = None,
+) -> ProbedTask:  # fmt: skip
+    """A task whose innermost frame awaits."""
+    wait = ProbedWait(kind, lock, what, owner, held_at, 0, tasks=tasks, workers=workers)
+    return ProbedTask(task, name, thread, frames, wait)
 
 
 def runs(ident: int, name: str, *frames: Frame) -> ProbedThread:
@@ -75,6 +86,7 @@ def with_probe(
     loops: Sequence[ProbedLoop] = (),
     delays: Callable[[float], Sequence[LoopDelay]] = lambda _: (),
     pools: Callable[[float], Sequence[ProbedPool]] = lambda _: (),
+    tasks: Callable[[float], Sequence[ProbedTask]] = lambda _: (),
 ) -> Window:
     """The window with what a probe saw in it, every half second."""
     moments = [EVERY_S * number for number in range(1, int(window.duration_s / EVERY_S) + 1)]
@@ -89,6 +101,7 @@ def with_probe(
                 tuple(delays(at)),
                 blocks=1000,
                 pools=tuple(pools(at)),
+                tasks_seen=tuple(tasks(at)),
             )
             for at in moments
         ),

@@ -44,6 +44,7 @@ class Case(NamedTuple):
         needs: the modules beyond the standard library that it imports.
         load: the traffic that makes (or must not make) it sick.
         notes: what a test may have to know.
+        edges: of a deadlock's circle, seen from inside: "role thread object: source line", without `# CULPRIT`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Case(NamedTuple):
     needs: tuple[str, ...] = ()
     load: Load | None = None
     notes: str = ""
+    edges: tuple[str, ...] = ()
 
 
 def culprit_lines(script: Path) -> frozenset[int]:
@@ -131,9 +133,80 @@ SICK = (
         load=Load("/stuck", clients=10, until="saturated"),
     ),
     Case("pool-apscheduler", "apscheduler_worker", "pool-exhaustion", needs=("apscheduler",)),
-    Case("deadlock-two-locks", "deadlock_two_locks", "deadlock"),
-    Case("deadlock-same-line", "deadlock_same_line", "deadlock", notes="RLocks; only identity tells them apart"),
+    Case(
+        "deadlock-two-locks",
+        "deadlock_two_locks",
+        "deadlock",
+        edges=(
+            "waits shipping deadlock_two_locks.ledger_lock: with ledger_lock:",
+            "holds returns deadlock_two_locks.ledger_lock: with ledger_lock:",
+            "waits returns deadlock_two_locks.stock_lock: with stock_lock:",
+            "holds shipping deadlock_two_locks.stock_lock: with stock_lock:",
+        ),
+    ),
+    Case(
+        "deadlock-same-line",
+        "deadlock_same_line",
+        "deadlock",
+        notes="RLocks; only identity tells them apart",
+        edges=(
+            "waits transfer-1 Account.lock: with destination.lock:",
+            "holds transfer-2 Account.lock: with source.lock:",
+            "waits transfer-2 Account.lock: with destination.lock:",
+            "holds transfer-1 Account.lock: with source.lock:",
+        ),
+    ),
     Case("deadlock-self", "deadlock_self", "deadlock"),
+    Case(
+        "deadlock-acquire",
+        "deadlock_acquire",
+        "deadlock",
+        notes="no `with` says who holds what",
+        edges=(
+            "waits shipping deadlock_acquire.ledger_lock: ledger_lock.acquire()",
+            "holds returns deadlock_acquire.ledger_lock: ledger_lock.acquire()",
+            "waits returns deadlock_acquire.stock_lock: stock_lock.acquire()",
+            "holds shipping deadlock_acquire.stock_lock: stock_lock.acquire()",
+        ),
+    ),
+    Case(
+        "deadlock-three",
+        "deadlock_three",
+        "deadlock",
+        notes="two more threads wait behind the circle",
+        edges=(
+            "waits order deadlock_three.kitchen: with kitchen:",
+            "holds cook deadlock_three.kitchen: with kitchen:",
+            "waits cook deadlock_three.till: with till:",
+            "holds pay deadlock_three.till: till.acquire()",
+            "waits pay deadlock_three.menu: with menu:",
+            "holds order deadlock_three.menu: with menu:",
+        ),
+    ),
+    Case(
+        "deadlock-future",
+        "deadlock_future",
+        "deadlock",
+        notes="a lock, and the result of a pool's work",
+        edges=(
+            "waits request a result: loaders.submit(load).result()",
+            "runs loaders_0 a result: with cache_lock:",
+            "waits loaders_0 deadlock_future.cache_lock: with cache_lock:",
+            "holds request deadlock_future.cache_lock: with cache_lock:",
+        ),
+    ),
+    Case(
+        "deadlock-future-queued",
+        "deadlock_future",
+        "deadlock",
+        arguments=("queued",),
+        edges=(
+            "waits request a result that no worker is free to bring: loaders.submit(load).result()",
+            "works loaders_0 a result that no worker is free to bring: with cache_lock:",
+            "waits loaders_0 deadlock_future.cache_lock: with cache_lock:",
+            "holds request deadlock_future.cache_lock: with cache_lock:",
+        ),
+    ),
     Case("lock-contention", "lock_contention", "lock-contention"),
     Case(
         "lock-contention-cpu",

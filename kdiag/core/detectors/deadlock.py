@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING
 from kdiag.core.frames import Ownership, Tier, at
 from kdiag.core.locks import Lock, distinct
 from kdiag.core.loops import idles
-from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, Place, Severity, Threshold, Window
-from kdiag.core.owners import LastingWait, behind, circle, lasting_waits
+from kdiag.core.model import (
+    Evidence,
+    Finding,
+    NotEnoughEvidence,
+    Place,
+    ProbedTask,
+    ProbedThread,
+    Severity,
+    Threshold,
+    Window,
+)
+from kdiag.core.owners import HELD, LastingWait, Step, behind, circle, lasting_waits, stuck
 from kdiag.core.pools import Doing, doing, task_of
 from kdiag.core.threads import Waiting, stack_source, too_few_stacks, waiting
 from kdiag.core.wait_graph import LOOKS, STILL_S, Member, WaitGraph, lock_between
@@ -38,7 +48,7 @@ THRESHOLDS = (STILL,)
 #    deadlock    ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁   nobody in the circle is ever put on a CPU again
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A circle of lock waits among threads that did not move; else threads that nobody is left to release."""
-    waits = lasting_waits(window)
+    waits = stuck(lasting_waits(window))
     if ring := circle(waits):
         return _by_owners(window, ring, behind(waits, ring))
     if not window.stacks:
@@ -57,45 +67,63 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     return _suspected(window, ownership, graph)
 
 
-def _by_owners(window: Window, ring: Sequence[LastingWait], others: Sequence[LastingWait]) -> Finding:
-    """A circle by the locks' own word."""
+def _by_owners(window: Window, ring: Sequence[Step], others: Sequence[LastingWait]) -> Finding:
+    """A circle by the objects' own word."""
     ownership = Ownership.of(window)
     places, waits = [], []
-    for each, owner in zip(ring, [*ring[1:], ring[0]], strict=True):
-        waits.append(ownership.place(each.frame, each.thread.name, "waits", each.name))
-        holds = each.wait.held_at or ownership.culprit(owner.thread.frames) or owner.frame
-        places += [waits[-1], ownership.place(holds, owner.thread.name, "holds", each.name)]
-    span, looks = min(each.span_s for each in ring), min(each.looks for each in ring)
+    for (each, edge), (owner, _) in zip(ring, [*ring[1:], ring[0]], strict=True):
+        waits.append(ownership.place(each.frame, each.name, "waits", edge.what))
+        holds = edge.held_at or ownership.culprit(owner.who.frames) or owner.frame
+        role = "holds" if edge.kind in HELD else "works" if edge.queued else "runs"
+        places += [waits[-1], ownership.place(holds, owner.name, role, edge.what)]
+    span, looks = min(each.span_s for each, _ in ring), min(each.looks for each, _ in ring)
     source = "probe.threads"
+    first, edge = ring[0]
+    tasks = bool(others) and all(isinstance(each.who, ProbedTask) for each in others)
+    summary = _circle_summary(span, len(others), "task" if tasks else "thread")
+    unsure = [waited for _, waited in ring if not waited.sure]
+    if unsure:
+        names = ", ".join(dict.fromkeys(waited.what for waited in unsure))
+        summary += f" That {names} is still held is what the code says: it was taken by a call, not by a `with`."
     return Finding(
         VERDICT,
         "critical",
         100,
-        0.99,
-        _circle_title([each.thread.name for each in ring], waits),
-        _circle_summary(span, len(others)),
-        ownership.place(
-            ownership.culprit(ring[0].thread.frames) or ring[0].frame, ring[0].thread.name, "", ring[0].name
-        ),
+        0.96 if unsure else 0.99,
+        _owners_title(ring, waits),
+        summary,
+        ownership.place(ownership.culprit(first.who.frames) or first.frame, first.name, "", edge.what),
         (
             Evidence(STILL.metric, round(span, 3), STILL.unit, looks, source, round(span, 3), None, STILL.warning),
             Evidence("deadlock.threads", len(ring), "threads", looks, source),
         ),
         tuple(places),
-        threads=tuple(each.thread.ident for each in [*ring, *others]),
+        threads=tuple(ident for each in [*(each for each, _ in ring), *others] for ident in _idents(each)),
     )
 
 
-def _circle_title(names: Sequence[str], waits: Sequence[Place]) -> str:
-    if len(names) == 1:
-        return f"Thread '{names[0]}' waits at {at(waits[0])} for {waits[0].object}, which it holds itself"
+def _idents(each: LastingWait) -> tuple[int, ...]:
+    return (each.who.ident,) if isinstance(each.who, ProbedThread) else ()
+
+
+def _owners_title(ring: Sequence[Step], waits: Sequence[Place]) -> str:
+    tasks = sum(isinstance(each.who, ProbedTask) for each, _ in ring)
+    kinds = ((len(ring) - tasks, "thread"), (tasks, "task"))
+    who = " and ".join(_count(number, kind) for number, kind in kinds if number)
+    end = "which it holds itself" if ring[0][1].kind in HELD else "which only it can bring"
+    return _circle_title(who, waits, f"{'Task' if tasks else 'Thread'} '{ring[0][0].who.name}'", end)
+
+
+def _circle_title(who: str, waits: Sequence[Place], alone: str, end: str = "which it holds itself") -> str:
+    if len(waits) == 1:
+        return f"{alone} waits at {at(waits[0])} for {waits[0].object}, {end}"
     edges = "; ".join(f"'{place.thread}' waits for {place.object} at {at(place)}" for place in waits)
-    return f"{len(names)} threads wait for each other in a circle: {edges}"
+    return f"{who} wait for each other in a circle: {edges}"
 
 
-def _circle_summary(span: float, more: int) -> str:
+def _circle_summary(span: float, more: int, who: str = "thread") -> str:
     summary = f"None of them ran at all for at least {span:.1f} s, and none of them ever will."
-    return f"{summary} {_threads(more)} more wait{'s' if more == 1 else ''} behind them." if more else summary
+    return f"{summary} {_count(more, who)} more wait{'s' if more == 1 else ''} behind them." if more else summary
 
 
 def _proven(window: Window, ownership: Ownership, graph: WaitGraph, ring: Sequence[Member]) -> Finding:
@@ -111,7 +139,9 @@ def _proven(window: Window, ownership: Ownership, graph: WaitGraph, ring: Sequen
         "critical",
         100,
         min(0.99, 0.9 + 0.02 * (span - STILL_S)),
-        _circle_title([member.track.name for member in ring], [place for place in places if place.role == "waits"]),
+        _circle_title(
+            _count(len(ring)), [place for place in places if place.role == "waits"], f"Thread '{ring[0].track.name}'"
+        ),
         _circle_summary(span, len(others)),
         _culprit(ring[0], ownership, places[0].object),
         _evidence(window, ring, span, len(ring)),
@@ -142,7 +172,7 @@ def _suspected(window: Window, ownership: Ownership, graph: WaitGraph) -> Findin
     span = min(member.still.span_s for member in dead if member.still)
     lines = ", ".join(sorted({at(want.frame) for want in wants}))
     unread = "" if all(want.seen for want in wants) else " (the source could not be read)"
-    title = f"{_threads(len(dead))} have waited for locks at {lines} for {span:.1f} s: a deadlock is suspected{unread}"
+    title = f"{_count(len(dead))} have waited for locks at {lines} for {span:.1f} s: a deadlock is suspected{unread}"
     names = ", ".join(f"'{member.track.name}'" for member in dead[:8])
     places = [place for member in dead for place in _story(member, ownership)]
     return Finding(
@@ -208,5 +238,5 @@ def _evidence(window: Window, members: Sequence[Member], span: float, count: int
     )
 
 
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
+def _count(number: int, what: str = "thread") -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

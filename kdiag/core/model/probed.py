@@ -15,7 +15,9 @@ from kdiag.core.model.samples import Frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WaitKind = Literal["lock", "rlock", "condition", "event", "semaphore", "barrier", "queue", "future", "thread"]
+WaitKind = Literal[
+    "lock", "rlock", "condition", "event", "semaphore", "barrier", "queue", "future", "thread", "task", "tasks", "sleep"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,15 @@ class ProbedWait:
     Attributes:
         lock: identity of the object, the same in all threads and looks.
         name: "module.NAME", "Class.attr" or a local variable's; "" where it is not known.
-        owner: ident of the thread that holds the lock, or that is joined; 0 where it is not known.
-        held_at: where the owner entered the `with` block on it.
+        owner: ident of the thread that alone can end the wait: it holds the lock, is joined, or brings the result; 0
+            where it is not known.
+        held_at: where the owner took the lock.
         depth: index of the frame that waits, behind the library's own.
+        sure: the owner is known by the object's own word or by a `with`; otherwise by a call of `acquire`, whose lock
+            may have been released meanwhile where nobody saw it.
+        tasks: tasks of which each one has to end before the wait does.
+        workers: idents of the threads of which each one could end the wait, and nobody else.
+        holders: idents of threads that hold a semaphore, perhaps among others.
     """
 
     kind: WaitKind
@@ -98,6 +106,10 @@ class ProbedWait:
     owner: int
     held_at: Frame | None
     depth: int
+    sure: bool = True
+    tasks: tuple[int, ...] = ()
+    workers: tuple[int, ...] = ()
+    holders: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,24 @@ class ProbedThread:
     native_id: int
     name: str
     daemon: bool
+    frames: tuple[Frame, ...]
+    wait: ProbedWait | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedTask:
+    """One task of asyncio's.
+
+    Attributes:
+        task: its identity, the same in all looks.
+        thread: ident of the thread that runs its loop; 0 where none does.
+        frames: of its coroutines, innermost first.
+        wait: what it awaits; None where that is not known, or it is about to run.
+    """
+
+    task: int
+    name: str
+    thread: int
     frames: tuple[Frame, ...]
     wait: ProbedWait | None = None
 
@@ -158,7 +188,12 @@ class LoopDelay:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSample:
-    """What the probe's sensors told at one moment. `tasks` is None where asyncio does not count them cheaply."""
+    """What the probe's sensors told at one moment.
+
+    Attributes:
+        tasks: how many there are; None where asyncio does not count them cheaply.
+        tasks_seen: those that wait for somebody, or hold what others wait for.
+    """
 
     at: float
     collector: CollectorAccount
@@ -170,15 +205,21 @@ class ProbeSample:
     crashes: CrashAccount = field(default_factory=CrashAccount)
     maps: MapAccount = field(default_factory=MapAccount)
     pools: tuple[ProbedPool, ...] = ()
+    tasks_seen: tuple[ProbedTask, ...] = ()
+
+    def parties(self) -> Iterator[ProbedThread | ProbedTask]:
+        """All threads, and the tasks that were seen."""
+        yield from self.threads
+        yield from self.tasks_seen
 
     def frames(self) -> Iterator[Frame]:
         """All frames in it."""
         for allocator in self.collector.allocators:
             yield from allocator.frames
-        for thread in self.threads:
-            yield from thread.frames
-            if thread.wait and thread.wait.held_at:
-                yield thread.wait.held_at
+        for who in self.parties():
+            yield from who.frames
+            if who.wait and who.wait.held_at:
+                yield who.wait.held_at
         for loop in self.loops:
             yield from loop.frames
         for delay in self.delays:

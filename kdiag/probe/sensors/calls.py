@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 
 LONGEST_CODE = 1 << 16
 _KNOWN = 256
+_DEEPEST = 40  # instructions that an object is reached by
 _COPIES = sys.version_info < (3, 13)
 _OWN_COPIES = frozenset({"locals", "vars", "dir", "exec", "eval"})
 _FUNCTION = 1  # CO_OPTIMIZED
 _MINOR = sys.version_info[:2]
 
-_ENTERS = frozenset({"SETUP_WITH", "BEFORE_WITH"})
-_CALLS = frozenset({"CALL", "PRECALL", "CALL_KW", "CALL_METHOD", "CALL_FUNCTION", "CALL_FUNCTION_KW"})
-_METHODS = frozenset({"LOAD_METHOD", "LOAD_ATTR"})
+_ENTERS = frozenset({"SETUP_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH"})
+CALLS = frozenset({"CALL", "PRECALL", "CALL_KW", "CALL_METHOD", "CALL_FUNCTION", "CALL_FUNCTION_KW"})
+METHODS = frozenset({"LOAD_METHOD", "LOAD_ATTR"})
 _GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _LOCALS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"})
 _PAIRS = frozenset({"LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW"})
 _FREE = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _ARGUMENTS = _LOCALS | _PAIRS | _GLOBALS | {"LOAD_CONST", "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT"}
-_NOTHING = frozenset({"CACHE", "EXTENDED_ARG", "KW_NAMES", "NOP", "PRECALL", "PUSH_NULL"})
+NOTHING = frozenset({"CACHE", "EXTENDED_ARG", "KW_NAMES", "NOP", "PRECALL", "PUSH_NULL"})
 _SHUFFLES = frozenset({"COPY", "SWAP", "LOAD_SPECIAL"})  # how 3.14 and later prepare a `with`
 MISSING = object()
 
@@ -176,12 +177,12 @@ def _read(code: CodeType, offset: int) -> Chain | None:
     # In 3.11 a caller's offset is that of the call's last cache.
     steps = [step for step in instructions(code) if step[0] <= offset]
     _, name, argument = steps.pop()
-    steps = [step for step in steps if step[1] not in _NOTHING]
+    steps = [step for step in steps if step[1] not in NOTHING]
     method = ""
-    if name in _ENTERS or (name in _CALLS and steps and steps[-1][1] == "LOAD_SPECIAL"):
+    if name in _ENTERS or (name in CALLS and steps and steps[-1][1] == "LOAD_SPECIAL"):
         while steps and steps[-1][1] in _SHUFFLES:
             steps.pop()
-    elif name not in _CALLS or not _skip_arguments(steps, argument + name.endswith("_KW")):
+    elif name not in CALLS or not _skip_arguments(steps, argument + name.endswith("_KW")):
         return None
     else:
         _, name, argument = steps.pop()
@@ -193,7 +194,12 @@ def _skip_arguments(steps: list[Step], count: int) -> bool:
     """Take the arguments of a call away; whether they are plain and what is left ends in the load of a method."""
     while count > 0 and steps and steps[-1][1] in _ARGUMENTS:
         count -= 2 if steps.pop()[1] in _PAIRS else 1
-    return count == 0 and bool(steps) and steps[-1][1] in _METHODS
+    return count == 0 and bool(steps) and steps[-1][1] in METHODS
+
+
+def object_of(code: CodeType, steps: Sequence[Step], method: str) -> Chain | None:
+    """How the object was reached that the instructions before the load of a method have loaded."""
+    return _walk(code, [step for step in steps[-_DEEPEST:] if step[1] not in NOTHING], method)
 
 
 def _walk(code: CodeType, steps: list[Step], method: str) -> Chain | None:

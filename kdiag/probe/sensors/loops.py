@@ -102,7 +102,7 @@ class LoopsSensor:
         """Look for running loops in all threads' frames; forget those that run no more."""
         running: dict[int, _Watched] = {}
         for ident, stack in stacks(_DEEP).items() if "asyncio.events" in sys.modules else ():
-            loop = _loop_of(stack)
+            loop = loop_of(stack)
             if loop is None:
                 continue
             known = self._watched.get(id(loop))
@@ -183,7 +183,7 @@ class _Watched:
         }
 
 
-def _loop_of(stack: Stack) -> AbstractEventLoop | None:
+def loop_of(stack: Stack) -> AbstractEventLoop | None:
     """The loop that runs on a stack."""
     for frame in stack:
         key = _module(frame), frame.f_code.co_name

@@ -14,7 +14,7 @@ import weakref
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .calls import local
+from .calls import local, read_locals
 from .places import instance_dict, text
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_SEARCHED = 20_000  # items of a queue that is searched for what its workers wait for
 _POOLS = 64
+_FUTURES = "concurrent.futures"
 _THREADS_OF = "threading"
 
 
@@ -38,6 +39,7 @@ class _Found(NamedTuple):
         queued: how much waits for a worker; None where that cannot be told.
         items: what stands in its queue.
         idle: whether this worker waits for work.
+        item: the work that it does, where that can end a wait.
     """
 
     kind: str
@@ -47,29 +49,61 @@ class _Found(NamedTuple):
     queued: int | None
     items: Callable[[], list[Any]]
     idle: bool
+    item: object = None
 
 
-def pools_of(looked: dict[int, Stack], waits: dict[int, Wait]) -> list[dict[str, Any]]:
-    """The pools that have workers among these threads, fit for JSON.
+class Pool(NamedTuple):
+    """A pool with the idents of its workers, of those that idle, and what the others work on."""
+
+    found: _Found
+    workers: list[int]
+    idle: list[int]
+    items: dict[int, object]
+
+
+def find_pools(looked: dict[int, Stack]) -> list[Pool]:
+    """The pools that have workers among these threads."""
+    pools: dict[tuple[str, int], Pool] = {}
+    for ident, stack in looked.items():
+        found = _pool_of(stack)
+        if found is None or (len(pools) >= _POOLS and (found.kind, found.key) not in pools):
+            continue
+        pool = pools.setdefault((found.kind, found.key), Pool(found, [], [], {}))
+        pool.workers.append(ident)
+        if found.idle:
+            pool.idle.append(ident)
+        elif found.item is not None:
+            pool.items[ident] = found.item
+    return list(pools.values())
+
+
+def describe(pools: list[Pool], waits: dict[int, Wait]) -> list[dict[str, Any]]:
+    """The pools, fit for JSON.
 
     `nested` are the workers that wait for the result of a task that stands in their own pool's queue.
     """
-    found: dict[tuple[str, int], tuple[_Found, list[int], list[int]]] = {}
-    for ident, stack in looked.items():
-        pool = _pool_of(stack)
-        if pool is None or (len(found) >= _POOLS and (pool.kind, pool.key) not in found):
-            continue
-        _, workers, idle = found.setdefault((pool.kind, pool.key), (pool, [], []))
-        workers.append(ident)
-        if pool.idle:
-            idle.append(ident)
     return [
         {
-            "kind": pool.kind, "name": pool.name, "size": pool.size or None, "queued": pool.queued, "workers": workers,
-            "idle": idle, "nested": _nested(pool, workers, waits),
+            "kind": found.kind, "name": found.name, "size": found.size or None, "queued": found.queued,
+            "workers": workers, "idle": idle, "nested": _nested(found, workers, waits),
         }
-        for pool, workers, idle in found.values()
+        for found, workers, idle, _ in pools
     ]  # fmt: skip
+
+
+def workers_for(pools: list[Pool], futures: set[int]) -> tuple[dict[int, int], dict[int, list[int]]]:
+    """By id of each of these futures, the worker that brings its result; of those in a queue, all of their pool.
+
+    A pool that can still start another worker is left out.
+    """
+    running: dict[int, int] = {}
+    queued: dict[int, list[int]] = {}
+    for found, workers, _, items in pools if futures else ():
+        for ident, item in items.items():
+            running[id(instance_dict(item).get("future"))] = ident
+        if found.kind == _FUTURES and found.queued and len(workers) >= found.size > 0:
+            queued.update((id(future), workers) for future in found.items() if id(future) in futures)
+    return {future: ident for future, ident in running.items() if future in futures}, queued
 
 
 def _pool_of(stack: Stack) -> _Found | None:
@@ -94,14 +128,14 @@ def _is_simple_queue(value: object) -> bool:
 
 
 def _of_futures(frame: FrameType, inner: Stack) -> _Found | None:
-    reference, tasks = local(frame, "executor_reference"), local(frame, "work_queue")
+    reference, tasks, item = read_locals(frame, ("executor_reference", "work_queue", "work_item"))
     if not _is_simple_queue(tasks):
         return None
     executor: object = reference() if type(reference) is weakref.ref else None
     own = instance_dict(executor) if executor is not None else {}  # it may be gone already
     return _Found(
-        "concurrent.futures", id(tasks), text(own.get("_thread_name_prefix")), _number(own.get("_max_workers")),
-        tasks.qsize(), lambda: [instance_dict(item).get("future") for item in _items(tasks)], not inner,
+        _FUTURES, id(tasks), text(own.get("_thread_name_prefix")), _number(own.get("_max_workers")),
+        tasks.qsize(), lambda: [instance_dict(item).get("future") for item in _items(tasks)], not inner, item,
     )  # fmt: skip
 
 

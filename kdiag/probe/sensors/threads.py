@@ -12,18 +12,17 @@ from itertools import chain
 from typing import Any
 
 from ..turns import Turns
-from . import blocks, calls
+from . import acquired, blocks, calls
+from .ends import UNKNOWN, End, described_wait, ends_of
 from .frames import Stack, stacks
 from .places import places_of, text, threads_and_ours
-from .pools import pools_of
-from .waits import Wait, lock_of, wait_of
+from .pools import describe, find_pools
+from .waits import Wait, wait_of
 
 _THREADS = 256
 _FRAMES = 96
-_HOLDERS_FRAMES = 48
 _SHAPE_FRAMES = 3
 _ALIKE = 64
-_LOCKS = frozenset({"lock", "rlock"})
 _HELD_BY_NOBODY = frozenset({"condition", "event", "queue", "barrier"})  # any thread may end such a wait
 _PACKAGE = f"{__package__.rpartition('.')[0]}."
 
@@ -45,6 +44,7 @@ class ThreadsSensor:
         """Let go of the code that was looked at."""
         calls.forget()
         blocks.forget()
+        acquired.forget()
 
     def tick(self) -> None:
         """Nothing happens between two questions."""
@@ -63,15 +63,16 @@ class ThreadsSensor:
         }
         idents = list({**looked, **known})
         waits = _waits(looked)
-        owners = _holders(looked, waits)
+        pools = find_pools(looked)
+        ends = ends_of(looked, waits, pools)
         self.dropped += max(0, len(idents) - _THREADS)
         return {
             "at": at,
             "threads": [
-                _thread(ident, known.get(ident, {}), looked.get(ident, []), waits.get(ident), owners)
-                for ident in _important_first(idents, waits, owners)[:_THREADS]
+                _thread(ident, known.get(ident, {}), looked.get(ident, []), waits.get(ident), ends.get(ident, UNKNOWN))
+                for ident in _important_first(idents, waits, ends)[:_THREADS]
             ],
-            "pools": pools_of(looked, waits),
+            "pools": describe(pools, waits),
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
         }
@@ -104,39 +105,16 @@ def _shape(stack: Stack) -> tuple[int, ...]:
     return tuple(chain.from_iterable((id(frame.f_code), frame.f_lasti) for frame in stack[:_SHAPE_FRAMES]))
 
 
-def _important_first(
-    idents: list[int], waits: dict[int, Wait], owners: dict[int, list[tuple[int, list[Any]]]]
-) -> list[int]:
-    """All threads, first those that wait for another one and those that hold what is waited for."""
-    waiting_for_others = {ident for ident, wait in waits.items() if wait.kind not in _HELD_BY_NOBODY}
-    holding = {wait.owner for wait in waits.values()} | {ident for held in owners.values() for ident, _ in held}
-    involved = holding | waiting_for_others
+def _important_first(idents: list[int], waits: dict[int, Wait], ends: dict[int, End]) -> list[int]:
+    """All threads, first those that wait for another one and those that can end such a wait."""
+    involved = {ident for ident, wait in waits.items() if wait.kind not in _HELD_BY_NOBODY}
+    for end in ends.values():
+        involved.update((end.owner, *end.workers, *end.holders))
     return sorted(idents, key=lambda ident: (ident not in involved, ident not in waits))
 
 
-def _holders(looked: dict[int, Stack], waits: dict[int, Wait]) -> dict[int, list[tuple[int, list[Any]]]]:
-    """By id of each lock that somebody waits for: the threads inside of a `with` on it, and where that begins.
-
-    A thread in a condition's wait has let its lock go, although it is inside of the block.
-    """
-    wanted = {id(wait.value) for wait in waits.values() if wait.kind in _LOCKS}
-    found: dict[int, list[tuple[int, list[Any]]]] = {}
-    for ident, stack in looked.items() if wanted else ():
-        wait = waits.get(ident)
-        let_go = id(lock_of(wait.value)) if wait is not None and wait.kind == "condition" else 0
-        for frame in stack[:_HOLDERS_FRAMES]:
-            for used, line in blocks.entered(frame):
-                lock = id(lock_of(used.value))
-                if lock in wanted and lock != let_go:
-                    code = frame.f_code
-                    place = [code.co_filename, line, getattr(code, "co_qualname", code.co_name)]
-                    found.setdefault(lock, []).append((ident, place))
-    return found
-
-
 def _thread(
-    ident: int, known: dict[str, Any], stack: Stack, wait: Wait | None,
-    owners: dict[int, list[tuple[int, list[Any]]]],
+    ident: int, known: dict[str, Any], stack: Stack, wait: Wait | None, end: End
 ) -> dict[str, Any]:  # fmt: skip
     native = known.get("_native_id")
     described: dict[str, Any] = {
@@ -147,23 +125,8 @@ def _thread(
         "frames": [list(place) for place in places_of(stack)],
     }
     if wait is not None:
-        owner, held_at = _owner(wait, owners.get(id(wait.value), []))
-        described["wait"] = {
-            "kind": wait.kind,
-            "id": id(wait.value),
-            "name": wait.name,
-            "owner": owner,
-            "held_at": held_at,
-            "depth": wait.depth,
-        }
+        described["wait"] = described_wait(wait, end)
     return described
-
-
-def _owner(wait: Wait, holders: list[tuple[int, list[Any]]]) -> tuple[int, list[Any] | None]:
-    """Who holds the lock that is waited for, by its own word or as the only one inside of a `with` on it, and where."""
-    known = {ident for ident, _ in holders}
-    owner = wait.owner or (known.pop() if len(known) == 1 else 0)
-    return owner, next((place for ident, place in holders if ident == owner), None)
 
 
 def _is_ours(stack: Stack) -> bool:

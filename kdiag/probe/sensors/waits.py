@@ -139,10 +139,11 @@ def _plain(found: Used | None, ident: int, free: bool) -> Wait | None:
     """A wait in C, right from the frame: for a lock, or for an item of a SimpleQueue."""
     if found is None:
         return None
-    kind = kind_of(found.value)
-    taken = (free and kind == "lock" and _LATE) or (kind in {"lock", "rlock"} and blocks(found.value, ident))
+    value = lock_of(found.value)  # a condition's `acquire` is its lock's
+    kind = kind_of(value)
+    taken = (free and kind == "lock" and _LATE) or (kind in {"lock", "rlock"} and blocks(value, ident))
     if taken and found.method in {"", "acquire", "__enter__"}:
-        return Wait(kind, found.value, found.name, owner_of(found.value), 0)
+        return Wait(kind, value, found.name, owner_of(value), 0)
     if kind == "queue" and found.method == "get":
         return Wait(kind, found.value, found.name, 0, 0)
     return None

@@ -8,7 +8,7 @@ import pytest
 
 from kdiag.core.detectors import deadlock, event_loop_blocked, gc_pressure, lock_contention
 from kdiag.core.model import Allocator, Frame, ProbedThread, Wait
-from tests.support.inside import account, delay, loop, runs, waits, with_probe
+from tests.support.inside import account, awaits, delay, loop, runs, waits, with_probe
 from tests.support.windows import (
     APP,
     BOOT,
@@ -104,6 +104,90 @@ def test_a_circle_through_join_and_one_alone() -> None:
     alone = (waits(1, "alone", SHIP, lock=10, owner=1, what="app.stock"),)
     finding = found(deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: alone)))
     assert finding.title == "Thread 'alone' waits at app.py:12 for app.stock, which it holds itself"
+
+
+def test_what_is_held_by_a_call_is_said_to_be_less_sure() -> None:
+    called = tuple(replace(each, wait=replace(each.wait, sure=False)) if each.wait else each for each in CROSSED)
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: called)))
+    assert (finding.confidence, finding.suspected) == (0.96, False)
+    assert "That app.ledger, app.stock is still held" in finding.summary
+
+
+ASKS = waits(1, "asks", SHIP, lock=50, owner=2, kind="future")
+QUEUED = waits(1, "asks", SHIP, lock=50, owner=0, kind="future", workers=(2, 3))
+LOADS = waits(2, "load_0", BACK, lock=10, owner=1, what="app.stock", held_at=app(10, "ship"))
+LOADS_TOO = waits(3, "load_1", BACK, lock=10, owner=1, what="app.stock", held_at=app(10, "ship"))
+
+
+def test_a_circle_through_a_result() -> None:
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: (ASKS, LOADS, LOADS_TOO))))
+    assert [(p.role, p.thread, p.line, p.object) for p in finding.places] == [
+        ("waits", "asks", 12, "a result"),
+        ("runs", "load_0", 22, "a result"),
+        ("waits", "load_0", 22, "app.stock"),
+        ("holds", "asks", 10, "app.stock"),
+    ]
+    assert finding.threads == (1, 2, 3)
+
+
+def test_work_that_stands_in_a_queue_waits_for_all_workers() -> None:
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: (QUEUED, LOADS, LOADS_TOO))))
+    assert "'asks' waits for a result that no worker is free to bring" in finding.title
+    one_moves = (QUEUED, LOADS, runs(3, "load_1", BACK))
+    assert deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: one_moves)) is None
+
+
+def test_a_nested_wait_alone_is_the_pools() -> None:
+    nested = (
+        waits(2, "load_0", BACK, lock=51, owner=0, kind="future", workers=(2, 3)),
+        waits(3, "load_1", BACK, lock=52, owner=0, kind="future", workers=(2, 3)),
+    )
+    assert deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: nested)) is None
+
+
+COOKS = awaits(100, "cook", app(40, "cook"), lock=60, what="Kitchen.oven", tasks=(101,), held_at=app(50, "serve"))
+SERVES = awaits(101, "serve", app(52, "serve"), lock=61, what="Kitchen.till", tasks=(100,), held_at=app(38, "cook"))
+
+
+def test_a_circle_of_tasks() -> None:
+    late = awaits(102, "late", app(60, "late"), lock=60, what="Kitchen.oven", tasks=(101,))
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), tasks=lambda _: (COOKS, SERVES, late))))
+    assert finding.title == (
+        "2 tasks wait for each other in a circle: 'task cook' waits for Kitchen.oven at app.py:40; "
+        "'task serve' waits for Kitchen.till at app.py:52"
+    )
+    assert [(p.role, p.thread, p.line, p.object) for p in finding.places] == [
+        ("waits", "task cook", 40, "Kitchen.oven"),
+        ("holds", "task serve", 50, "Kitchen.oven"),
+        ("waits", "task serve", 52, "Kitchen.till"),
+        ("holds", "task cook", 38, "Kitchen.till"),
+    ]
+    assert "1 task more waits behind them" in finding.summary
+
+
+def test_a_task_that_waits_for_itself() -> None:
+    alone = (awaits(100, "cook", app(40, "cook"), lock=60, what="Kitchen.oven", tasks=(100,)),)
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), tasks=lambda _: alone)))
+    assert finding.title == "Task 'cook' waits at app.py:40 for Kitchen.oven, which it holds itself"
+
+
+def test_a_thread_and_the_task_that_needs_it() -> None:
+    """A thread's lock is kept over an await, and the loop's own thread waits for it."""
+    main = waits(1, "MainThread", app(70, "save"), lock=70, owner=0, what="app.lock", tasks=(100,))
+    keeper = awaits(100, "keeper", app(80, "keep"), thread=1, kind="sleep", lock=71)
+    seen = with_probe(scene(idle_main()), threads=lambda _: (main,), tasks=lambda _: (keeper,))
+    finding = found(deadlock.detect(seen))
+    assert "1 thread and 1 task wait for each other in a circle" in finding.title
+    assert "'task keeper' waits for its event loop to turn" in finding.title
+    turns = runs(1, "MainThread", app(70, "save"))
+    seen = with_probe(scene(idle_main()), threads=lambda _: (turns,), tasks=lambda _: (keeper,))
+    assert deadlock.detect(seen) is None
+
+
+def test_a_coroutine_that_its_own_loop_is_asked_for() -> None:
+    asks = (waits(1, "MainThread", app(70, "save"), lock=70, owner=1, kind="future"),)
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: asks)))
+    assert finding.title == "Thread 'MainThread' waits at app.py:70 for a result, which only it can bring"
 
 
 @pytest.mark.parametrize(

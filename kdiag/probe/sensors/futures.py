@@ -1,0 +1,77 @@
+"""What a future stands for that belongs to another world: the coroutine of a thread's future, the work of a loop's.
+
+`asyncio` chains the two by a callback on the one that is waited for, whose closure holds the other.
+
+Separate from `waits` and `tasks`, which both end at futures.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from itertools import islice
+from types import CellType, FunctionType, GetSetDescriptorType
+from typing import TYPE_CHECKING, Any
+
+from .calls import attribute_of
+from .places import instance_dict, namespaces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CALLBACKS = 64
+_HANDLES = 1000
+
+
+def told_by(value: object, name: str) -> Any:
+    """An attribute of an object of the interpreter's own, by its descriptor; None where it has none."""
+    for names in namespaces(type(value)):
+        descriptor = names.get(name)
+        if type(descriptor) is GetSetDescriptorType:
+            return descriptor.__get__(value)
+        if descriptor is not None:
+            return None
+    return None
+
+
+def source_of(future: object) -> object | None:
+    """The future whose result this one gets: a task, a thread's future, or a loop's; None where it is no such one."""
+    callbacks = instance_dict(future).get("_done_callbacks")  # of concurrent.futures
+    if type(callbacks) is not list:
+        callbacks = attribute(future, "_callbacks")  # asyncio's: pairs with a context
+        callbacks = [each[0] for each in callbacks[:_CALLBACKS]] if type(callbacks) is list else []
+    for callback in callbacks[:_CALLBACKS]:
+        found = _in_closure(callback, "asyncio.futures", "_call_check_cancel", "source")
+        if found is not None:
+            return found
+    return None
+
+
+def attribute(future: object, name: str) -> Any:
+    """An attribute of a future or a task of asyncio's, written in C or in Python."""
+    found = told_by(future, name)
+    return found if found is not None else instance_dict(future).get(name)
+
+
+def unstarted(loop: object) -> Iterator[int]:
+    """The ids of the futures whose coroutines a loop was given by other threads, and has not even started."""
+    ready = instance_dict(loop).get("_ready")
+    for handle in list(islice(ready, _HANDLES)) if type(ready) is deque else ():
+        future = _in_closure(attribute_of(handle, "_callback"), "asyncio.tasks", "callback", "future")
+        if future is not None:
+            yield id(future)
+
+
+def _in_closure(function: object, module: str, name: str, variable: str) -> object | None:
+    """What a variable holds that a function of a module's has from around it."""
+    if type(function) is not FunctionType or function.__code__.co_name != name:
+        return None
+    names = function.__code__.co_freevars
+    if variable not in names or function.__globals__ is not vars(sys.modules.get(module, sys)):
+        return None
+    cell = (function.__closure__ or ())[names.index(variable)]
+    try:
+        found: object = cell.cell_contents if type(cell) is CellType else None
+    except ValueError:  # empty
+        return None
+    return found
