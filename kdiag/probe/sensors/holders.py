@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..turns import Turns
 from .acquired import acquired, releases
 from .blocks import entered
 from .places import instance_dict, place
@@ -50,8 +51,10 @@ def holders_of(looked: Mapping[int, Stack], waits: Mapping[int, Wait]) -> Holder
     A thread in a condition's wait has let its lock go, although it is inside of the block.
     """
     wanted = {id(wait.value) for wait in waits.values() if wait.kind in HELD}
+    turns = Turns()
     found: Holders = {}
     for ident, stack in looked.items() if wanted else ():
+        turns.next()
         wait = waits.get(ident)
         let_go = id(lock_of(wait.value)) if wait is not None and wait.kind == "condition" else 0
         for lock, held in held_in(stack[:_FRAMES], ident, wanted):
