@@ -15,6 +15,8 @@ from kdiag.attach.memory import TargetMemory
 from kdiag.core.model import Limitation, ProbeSample
 from kdiag.errors import KdiagError
 from kdiag.sources.collector import CollectorSource
+from kdiag.sources.heap import HeapSource
+from kdiag.sources.heap_reader import HeapReader
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.loop import SourceLoop
 from kdiag.sources.own_threads import OwnThreads
@@ -91,6 +93,9 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     collector, limitations = _collector(facts.pid, clock)
     if collector is not None:
         loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
+    heap = _heap(facts.pid, window_s, clock)
+    if heap is not None:
+        loops.append(loop("heap", heap.sample, heap.period_s))
     pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY)
     stacks = StackSource(
         facts.pid, interpreter_ranges(facts.pid), ids.of_ident, ids.of_host, pace, clock, own_threads,
@@ -100,7 +105,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     chunk_s = _PROFILE_CHUNK_S if threads <= _MANY_THREADS else max(_PROFILE_CHUNK_S, window_s / 2 - _PROFILE_REST_S)
     profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, chunk_s, clock)
     loops.append(loop("profile", profile.sample, lambda: 0.0))
-    closers = [memory.close] if collector is None else [memory.close, collector.close]
+    closers = [memory.close, *(each.close for each in (collector, heap) if each is not None)]
     return Observers(tuple(loops), limitations, tuple(closers))
 
 
@@ -121,3 +126,11 @@ def _collector(pid: int, clock: Clock) -> tuple[CollectorSource | None, tuple[Li
     except KdiagError as error:
         return None, (Limitation(error.reference, error.message, error.hint),)
     return source, (source.limitation,) if source.limitation else ()
+
+
+def _heap(pid: int, window_s: float, clock: Clock) -> HeapSource | None:
+    """The source of the objects by type; what hinders it, the collector's source tells, too."""
+    try:
+        return HeapSource(HeapReader(pid), window_s, clock)
+    except KdiagError:
+        return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.model import (
     CollectorSample,
+    HeapSample,
     Limitation,
     LineFacts,
     ProbeSample,
@@ -24,7 +25,7 @@ from kdiag.core.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Sample = StackSample | ProcessSample | CollectorSample | ProfileSample | ProbeSample
+Sample = StackSample | ProcessSample | CollectorSample | ProfileSample | ProbeSample | HeapSample
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Recorder:
     _collector: list[CollectorSample] = field(default_factory=list, init=False)
     _profile: list[ProfileSample] = field(default_factory=list, init=False)
     _probe: list[ProbeSample] = field(default_factory=list, init=False)
+    _heap: list[HeapSample] = field(default_factory=list, init=False)
 
     def add(self, sample: Sample) -> None:
         """Keep one sample; called by the sources' threads."""
@@ -57,6 +59,8 @@ class Recorder:
                     self._profile.append(sample)
                 case ProbeSample():
                     self._probe.append(sample)
+                case HeapSample():
+                    self._heap.append(sample)
 
     def window(
         self,
@@ -72,7 +76,7 @@ class Recorder:
             return Window(
                 self.target, self.started_at, ended_at, tuple(self._stacks), tuple(self._process),
                 tuple(self._collector), tuple(self._profile), tuple(self._probe), lines, limitations, ended,
-                sources,
+                sources, tuple(self._heap),
             )  # fmt: skip
 
     def counts(self) -> tuple[int, int, int]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 GENERATIONS = 3
 COLLECTING_SIZE = 4  # a C int
 _GENERATION = struct.Struct("<16xii")  # list head, threshold, count
+GENERATION_SIZE = _GENERATION.size
+AFTER_COLLECTING = 40  # bytes behind the flag in which the numbers of objects are
 _STATISTICS = struct.Struct("<qqq")  # collections, collected, uncollectable
 _RING_ITEM = struct.Struct("<16xqq32x")  # since 3.15: between times, candidates, duration and heap size
 _RING_INDEX_SIZE = 8
@@ -136,13 +138,20 @@ class StateLayout:
     Attributes:
         before: bytes of the block before `collecting`, which ends it.
         statistics: of the three statistics; with rings, of the pointer to them.
+        objects: from `collecting` on, of the numbers of objects: those that are alive, or (up to 3.13) those that
+            survived the last full collection and those that have joined them since.
+        lists: whether the objects of a generation hang in a list.
+        rearranges: the youngest generation whose collections leave the old objects in another order.
     """
 
     before: int
     enabled: int
     generations: int
     statistics: int
+    objects: tuple[int, ...]
     ring_size: int = 0
+    lists: bool = True
+    rearranges: int = GENERATIONS - 1
 
     @property
     def size(self) -> int:
@@ -150,13 +159,27 @@ class StateLayout:
         return self.before + COLLECTING_SIZE
 
 
-def state_layout(version: tuple[int, ...], ring_size: int) -> StateLayout:
+def state_layout(version: tuple[int, ...], ring_size: int, *, lists: bool = True) -> StateLayout:
     """How the collector's state is laid out in one version."""
     if version >= (3, 15):
-        return StateLayout(before=112, enabled=0, generations=8, statistics=104, ring_size=ring_size)
+        return StateLayout(112, 0, generations=8, statistics=104, objects=(32,), ring_size=ring_size, lists=lists)
     if version >= (3, 14):
-        return StateLayout(before=180, enabled=0, generations=12, statistics=108)
-    return StateLayout(before=188, enabled=0, generations=12, statistics=116)
+        return StateLayout(180, 0, generations=12, statistics=108, objects=(24,), lists=lists, rearranges=1)
+    return StateLayout(188, 0, generations=12, statistics=116, objects=(24, 32), lists=lists)
+
+
+def alive(layout: StateLayout, block: bytes, after: bytes) -> int:
+    """About how many objects the collector watches: the youngest are counted as what was created less what was freed.
+
+    Args:
+        layout: of the block.
+        block: the memory before `collecting`.
+        after: the memory from `collecting` on, AFTER_COLLECTING bytes.
+    """
+    total = sum(int.from_bytes(after[at : at + 8], "little", signed=True) for at in layout.objects)
+    if len(layout.objects) > 1:
+        total += int(_GENERATION.unpack_from(block, layout.generations)[1])
+    return max(0, total)
 
 
 def decode(layout: StateLayout, block: bytes, rings: Callable[[int, int], bytes]) -> CollectorState:

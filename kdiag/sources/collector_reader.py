@@ -14,11 +14,14 @@ from kdiag.attach.interpreter import find_interpreter
 from kdiag.attach.memory import TargetMemory, UnmappedError
 from kdiag.errors import KdiagError
 from kdiag.sources.collector_layout import (
+    AFTER_COLLECTING,
     COLLECTING_SIZE,
+    GENERATION_SIZE,
     GENERATIONS,
     SEARCHED,
     CollectorState,
     UnknownLayoutError,
+    alive,
     decode,
     find_collecting,
     ring_address,
@@ -79,7 +82,7 @@ class CollectorReader:
             raise UnknownLayoutError(reason)
         self._memory = TargetMemory(pid)
         try:
-            self._find(interpreter.runtime, interpreter.version)
+            self._find(interpreter.runtime, interpreter.version, lists=interpreter.build != "free-threaded")
         except UnmappedError as error:
             self.close()
             reason = f"following it led to unmapped memory ({error.message})"
@@ -88,10 +91,10 @@ class CollectorReader:
             self.close()
             raise
 
-    def _find(self, runtime: int, version: tuple[int, ...]) -> None:
+    def _find(self, runtime: int, version: tuple[int, ...], *, lists: bool) -> None:
         memory = self._memory
         self._runtime = runtime_layout(version, lambda: memory.read(runtime, DEBUG_OFFSETS_SIZE))
-        self._state = state_layout(version, self._runtime.ring_size)
+        self._state = state_layout(version, self._runtime.ring_size, lists=lists)
         self._head = runtime + self._runtime.head
         main = memory.read_pointer(self._head + _POINTER_SIZE)
         if not main:
@@ -134,6 +137,38 @@ class CollectorReader:
         except UnmappedError:  # a subinterpreter ended while we walked: its memory may be gone, not so the next time
             self._interpreters = self._walk()
             return self._sum()
+
+    def lists(self) -> tuple[int, ...]:
+        """Where the heads of the main interpreter's lists of objects lie, one for each generation.
+
+        Raises:
+            UnknownLayoutError: this build has none.
+        """
+        if not self._state.lists:
+            reason = "a build without a GIL keeps no lists of its objects"
+            raise UnknownLayoutError(reason)
+        first = self._main + self._collecting - self._state.before + self._state.generations
+        return tuple(first + number * GENERATION_SIZE for number in range(GENERATIONS))
+
+    def alive(self) -> int:
+        """About how many objects the main interpreter's collector watches."""
+        block = self._memory.read(self._main + self._collecting - self._state.before, self._state.before)
+        after = self._memory.read(self._main + self._collecting, AFTER_COLLECTING)
+        return alive(self._state, block, after)
+
+    @property
+    def counts_objects(self) -> bool:
+        """Whether `alive` is exact."""
+        return len(self._state.objects) == 1
+
+    def rearranged(self) -> int:
+        """How many collections there have been that leave the old objects in another order."""
+        return sum(self.read().collections[self._state.rearranges :])
+
+    @property
+    def memory(self) -> TargetMemory:
+        """The target's memory."""
+        return self._memory
 
     def close(self) -> None:
         """Let go of the target."""

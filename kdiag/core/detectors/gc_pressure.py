@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from kdiag.core.busy import busy, cpu_got
 from kdiag.core.collector import ExactShare, exact_share
 from kdiag.core.frames import Ownership, at
+from kdiag.core.heap import churn, growth
 from kdiag.core.model import (
     SEVERITIES,
     CollectorSample,
@@ -173,9 +174,9 @@ def _finding(
         max(score(share.low, SHARE) if by_share else 0, score(paused, PAUSE)),
         _confidence(share, by_share),
         title,
-        _summary(culprit, explicit, share, cpu),
+        " ".join([_summary(culprit, explicit, share, cpu), *_types(window)]),
         ownership.place(culprit.frame, culprit.thread) if culprit else None,
-        evidence,
+        (*evidence, *_counted(window)),
         threads=(culprit.ident,) if culprit else (),
     )
 
@@ -247,6 +248,17 @@ def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: Cpu
     elif culprit:
         said.append(culprit.words)
     return " ".join(said) or "The interpreter's own flag says so; no stack was seen that could name the line."
+
+
+def _types(window: Window) -> list[str]:
+    """Which types make it work: those that are created all the time, and those that become more."""
+    return [seen.words for seen in (churn(window), growth(window)) if seen is not None and seen.types]
+
+
+def _counted(window: Window) -> list[Evidence]:
+    return [
+        each for seen in (churn(window), growth(window)) if seen is not None and seen.types for each in seen.evidence()
+    ]
 
 
 def _exact_evidence(window: Window, account: ExactShare, share: Share) -> tuple[Evidence, ...]:

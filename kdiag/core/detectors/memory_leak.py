@@ -1,11 +1,12 @@
 """memory-leak: the process's memory grows without a pause.
 
-From outside growth is all that can be seen: a cache that fills, or a batch that collects its result, grows as well.
-So it is a suspicion at most, and names no type and no container.
+A cache that fills, or a batch that collects its result, grows as well: so it is a suspicion at most. The objects that
+the collector watches are counted by type meanwhile, which names the type that grows.
 """
 
 from __future__ import annotations
 
+from kdiag.core.heap import HeapGrowth, growth
 from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, passes, score, trend
@@ -53,24 +54,23 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     share = rise.growth_low / start
     if not (rise.sustained and passes(low, GROWTH) and passes(share, RELATIVE)):
         return None
-    return _finding(rise, start, source)
+    return _finding(rise, start, source, growth(window))
 
 
-def _finding(rise: Trend, start: float, source: str) -> Finding:
-    growth, per_minute = rise.growth / _MIB, rise.slope * 60 / _MIB
+def _finding(rise: Trend, start: float, source: str, heap: HeapGrowth | None) -> Finding:
+    grown, per_minute = rise.growth / _MIB, rise.slope * 60 / _MIB
     measured = f"{PROCESS_SOURCE}.{source}"
     return Finding(
         VERDICT,
         "warning",
         score(rise.growth_low / _MIB, GROWTH),
         0.7,
-        f"Memory grew by {growth:.0f} MiB in {rise.span_s:.1f} s ({per_minute:.0f} MiB a minute): a leak is suspected",
-        f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. From outside only the growth can "
-        "be seen, not what grows.",
+        f"Memory grew by {grown:.0f} MiB in {rise.span_s:.1f} s ({per_minute:.0f} MiB a minute): a leak is suspected",
+        f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. {_what_grows(heap)}",
         None,
         (
             Evidence(
-                GROWTH.metric, growth, GROWTH.unit, rise.samples, measured,
+                GROWTH.metric, grown, GROWTH.unit, rise.samples, measured,
                 rise.growth_low / _MIB, rise.growth_high / _MIB, GROWTH.warning,
             ),
             Evidence(
@@ -78,6 +78,15 @@ def _finding(rise: Trend, start: float, source: str) -> Finding:
                 rise.growth_low / start, rise.growth_high / start, RELATIVE.warning,
             ),
             Evidence("memory.per_minute", per_minute, "MiB/min", rise.samples, measured),
+            *(heap.evidence() if heap else ()),
         ),
         suspected=True,
     )  # fmt: skip
+
+
+def _what_grows(heap: HeapGrowth | None) -> str:
+    if heap is None:
+        return "What grows could not be counted."
+    if heap.types:
+        return heap.words
+    return f"It is nothing that the collector watches ({heap.seen}): bytes, texts, numbers, or memory of a C library."

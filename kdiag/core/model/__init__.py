@@ -31,6 +31,7 @@ from kdiag.core.model.findings import (
     StackGroup,
     Threshold,
 )
+from kdiag.core.model.heap import HeapCount, HeapSample
 from kdiag.core.model.maps import (
     ConflictKind,
     ConflictSide,
@@ -97,6 +98,8 @@ __all__ = [
     "Evidence",
     "Finding",
     "Frame",
+    "HeapCount",
+    "HeapSample",
     "Limitation",
     "LineFacts",
     "LoopDelay",

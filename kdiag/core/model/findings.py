@@ -81,7 +81,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if not self.title.isprintable():
-            object.__setattr__(self, "title", " ".join(self.title.split()))
+            object.__setattr__(self, "title", " ".join(self.title.split()) or "?")
 
 
 @dataclass(frozen=True, slots=True)

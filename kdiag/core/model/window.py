@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from kdiag.core.model.heap import HeapSample
 from kdiag.core.model.probed import ProbeSample
 from kdiag.core.model.samples import (
     CollectorSample,
@@ -29,6 +30,7 @@ class Window:
         probe: what the sensors inside the target saw; empty where no probe was there.
         lines: what the source says about (file, line) of the frames that matter; missing where it was not readable.
         sources: text of the files that crashes went through, by name; missing where it was not readable.
+        heap: its objects by type, counted from outside; empty where they could not be followed.
         ended: the target ended while it was observed.
     """
 
@@ -44,6 +46,7 @@ class Window:
     limitations: tuple[Limitation, ...] = ()
     ended: bool = False
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    heap: tuple[HeapSample, ...] = ()
 
     @property
     def duration_s(self) -> float:

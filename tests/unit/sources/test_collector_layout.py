@@ -12,6 +12,7 @@ from kdiag.sources.collector_layout import (
     CollectorState,
     RuntimeLayout,
     UnknownLayoutError,
+    alive,
     decode,
     decode_rings,
     find_collecting,
@@ -187,3 +188,11 @@ def test_an_interpreter_that_has_no_rings_yet_has_collected_nothing() -> None:
     lists = b"".join(struct.pack("<16xii", 2000, 0) for _ in range(3))
     block = struct.pack("<ii", 1, 0) + lists + bytes(24) + struct.pack("<Qi", 0, 0)
     assert decode(layout, block, _no_rings).collections == (0, 0, 0)
+
+
+def test_the_number_of_objects_is_counted_by_the_interpreter() -> None:
+    after = struct.pack("<i4xQQqq", 0, 1, 2, 5_000, 600)
+    assert alive(state_layout((3, 11, 7), 0), _old_state(), after) == 5_603
+    assert alive(state_layout((3, 14, 0), 0), _old_state((3, 14)), after) == 5_000
+    rings = struct.pack("<i4xQQQq", 0, 1, 2, 3, 7_000)
+    assert alive(state_layout((3, 15, 0), 1112), bytes(112), rings) == 7_000
