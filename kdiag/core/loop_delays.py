@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdiag.core.loops import loop_state
+from kdiag.core.loops import LoopState, loop_state
 from kdiag.core.model import Frame
 from kdiag.core.threads import tracks
 
@@ -75,9 +75,9 @@ def worst_blocking(window: Window, identity: Callable[[Sequence[Frame]], tuple[s
         waits.append((window.probe[-1].at, loop.waiting_s, loop.frames))
         by_callback = defaultdict(list)
         for at, seconds, frames in waits:
-            state = loop_state(frames)
-            name = identity(state.callback) if state and state.callback else None
-            if state and name:
+            state = loop_state(frames) or LoopState(frames)  # of a loop written in C the callback alone was told
+            name = identity(state.callback) if state.callback else None
+            if name:
                 low_s = seconds - _queued(known.get(loop.ident), at - seconds, at)
                 by_callback[name].append((low_s, seconds, state.callback))
         for rows in by_callback.values():

@@ -217,6 +217,7 @@ SICK = (
     ),
     Case("loop-sleep", "loop_blocked_sleep", "event-loop-blocked"),
     Case("loop-cpu", "loop_blocked_cpu", "event-loop-blocked", notes="cpu-hot-loop may be related"),
+    Case("loop-uvloop", "loop_blocked_uvloop", "event-loop-blocked", needs=(*STARLETTE, "uvloop")),
     Case("gil-contention", "gil_contention", "gil-contention"),
     Case("hot-loop", "hot_loop", "cpu-hot-loop"),
     Case("hot-c-call", "hot_c_call", "cpu-hot-loop", "critical", notes="the GIL is never released"),

@@ -94,13 +94,13 @@ class _Blocked:
 #    blocked  s c c c c c c c c s s c c c c c   one callback over many looks in a row
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """The callback that kept a loop from turning for longest."""
-    everybody = loop_tracks(tracks(window))
-    if not everybody:
-        return too_few_stacks(window, VERDICT, 1, 0.0)
     ownership = Ownership.of(window)
     worst = worst_blocking(window, lambda callback: _identity(callback, ownership))
     if worst is not None and passes(worst.low_s, LONGEST):
         return _measured(ownership, worst)
+    everybody = loop_tracks(tracks(window))
+    if not everybody:
+        return too_few_stacks(window, VERDICT, 1, 0.0)
     quick = {delays.ident for delays in measured(window) if delays.count >= _LOOKS and not _slow(delays)}
     found = [blocked for track in everybody for blocked in _callbacks(window, track, ownership) if blocked.sick]
     found = [blocked for blocked in found if blocked.proven or blocked.track.ident not in quick]

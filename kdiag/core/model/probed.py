@@ -178,7 +178,10 @@ class ProbedLoop:
 
 @dataclass(frozen=True, slots=True)
 class LoopDelay:
-    """How long one callback had to wait in a loop until `at`, and what the loop's thread was in meanwhile, if seen."""
+    """How long one callback had to wait in a loop until `at`, and what the loop's thread was in meanwhile, if seen.
+
+    `frames` are the thread's; of a loop that turns in C those of the callback alone.
+    """
 
     loop: int
     at: float

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .futures import source_of, unstarted
 from .holders import holders_of, owner_of
-from .loops import loop_of
 from .pools import workers_for
+from .running_loops import running_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,5 +87,10 @@ def _ends_of_futures(futures: Mapping[int, object], looked: dict[int, Stack], po
             found[key] = End(tasks=[id(task)])
     if len(found) < len(futures) and "asyncio.tasks" in sys.modules:
         for ident, stack in looked.items():
-            found.update((key, End(ident)) for key in unstarted(loop_of(stack)) if key in futures)
+            found.update((key, End(ident)) for key in unstarted(_loop_of(stack)) if key in futures)
     return found
+
+
+def _loop_of(stack: Stack) -> object:
+    running = running_in(stack)
+    return running.loop if running is not None else None

@@ -17,13 +17,12 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .calls import MISSING, local
-from .frames import Stack, stack_of, stacks
+from .frames import stack_of, stacks
 from .places import Place, instance_dict, places_of, text, threads
+from .running_loops import running_in
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from types import FrameType
 
 _LOOPS = 16
 _DELAYS = 512
@@ -32,9 +31,6 @@ _DEEP = 256
 _FIND_EVERY_S = 2.0
 _ASK_EVERY_S = 0.05
 _BLOCKED_S = 0.05  # from here on the loop's thread is looked at
-# Functions of asyncio whose `self` is a loop, or has one (uvloop's own functions have no frames).
-_RUNNING = {("asyncio.base_events", "run_forever"), ("asyncio.base_events", "_run_once")}
-_RUNNER = ("asyncio.runners", "run")
 
 
 class LoopsSensor:
@@ -102,14 +98,15 @@ class LoopsSensor:
         """Look for running loops in all threads' frames; forget those that run no more."""
         running: dict[int, _Watched] = {}
         for ident, stack in stacks(_DEEP).items() if "asyncio.events" in sys.modules else ():
-            loop = loop_of(stack)
-            if loop is None:
+            found = running_in(stack)
+            if found is None:
                 continue
-            known = self._watched.get(id(loop))
-            if known is not None and known.loop() is loop and known.ident == ident:
-                running[id(loop)] = known
+            number = id(found.loop)
+            known = self._watched.get(number)
+            if known is not None and known.loop() is found.loop and known.ident == ident:
+                running[number] = known
             elif len(running) < _LOOPS:
-                running[id(loop)] = _Watched(weakref.ref(loop), ident)
+                running[number] = _Watched(weakref.ref(found.loop), ident, found.height)
             else:
                 self.dropped += 1
         self._watched = running
@@ -128,7 +125,7 @@ class LoopsSensor:
             if not watched.ask():
                 self._watched.pop(watched.number, None)
         elif time.perf_counter() - watched.asked_at > _BLOCKED_S:
-            watched.seen_in = tuple(places_of(stack_of(watched.ident, _FRAMES)))
+            watched.look()
 
 
 class _Watched:
@@ -140,9 +137,10 @@ class _Watched:
         seen_in: the stack of its thread while that callback waited, as it was seen last.
     """
 
-    def __init__(self, loop: weakref.ref[AbstractEventLoop], ident: int) -> None:
+    def __init__(self, loop: weakref.ref[AbstractEventLoop], ident: int, height: int) -> None:
         self.loop = loop
         self.ident = ident
+        self._height = height
         self.number = id(loop())
         self.asked_at: float | None = None
         self.seen_in: tuple[Place, ...] = ()
@@ -160,6 +158,11 @@ class _Watched:
         except RuntimeError:  # closed
             return False
         return True
+
+    def look(self) -> None:
+        """See what its thread is in: of a loop without frames only the callback's, for nothing tells them apart."""
+        stack = stack_of(self.ident, _DEEP)
+        self.seen_in = tuple(places_of(stack[: len(stack) - self._height][:_FRAMES]))
 
     def delay(self) -> tuple[float, float] | None:
         """When the last callback was given, and how long it had to wait; None while it waits."""
@@ -181,28 +184,6 @@ class _Watched:
             "outstanding": now - self.asked_at if waits and self.asked_at is not None else 0.0,
             "frames": [list(place) for place in self.seen_in] if waits else [],
         }
-
-
-def loop_of(stack: Stack) -> AbstractEventLoop | None:
-    """The loop that runs on a stack."""
-    for frame in stack:
-        key = _module(frame), frame.f_code.co_name
-        if key in _RUNNING:
-            return _known(local(frame, "self"))
-        if key == _RUNNER:
-            own = local(frame, "loop")
-            return _known(own if own is not MISSING else instance_dict(local(frame, "self")).get("_loop"))
-    return None
-
-
-def _known(loop: object) -> AbstractEventLoop | None:
-    """The loop if it is one of asyncio's kind."""
-    base = getattr(sys.modules.get("asyncio.events"), "AbstractEventLoop", None)
-    return loop if base is not None and issubclass(type(loop), base) else None  # type: ignore[return-value]
-
-
-def _module(frame: FrameType) -> str:
-    return text(frame.f_globals.get("__name__"))
 
 
 def _length(value: object) -> int:
