@@ -16,6 +16,7 @@ from kdiag.attach import entry, pep768
 from kdiag.attach.bundle import boot_text
 from kdiag.attach.channel import Channel, Hello
 from kdiag.attach.doors import alive, find_door
+from kdiag.attach.maps import read_maps
 from kdiag.attach.memory import TargetEndedError, translate_os_error
 from kdiag.attach.parking import read_standing
 from kdiag.attach.preflight import check_same
@@ -35,6 +36,7 @@ Method = Literal["preloaded", "pep768", "ptrace"]
 WAYS: tuple[Way, ...] = ("auto", "preloaded", "pep768", "ptrace")
 
 _OPENS_WITHIN_S = 6.0  # the interpreter's lock may be fought for by many
+_GEVENT = "/gevent/"  # in the path of its extension modules
 _PENDING_FOR_S = 1.5  # for the main thread to come to its next bytecode
 _ENDS_WITHIN_S = 1.0
 _LOOK_AGAIN_S = 0.003
@@ -200,7 +202,7 @@ def _wait_for_door(facts: ProcessFacts, entered: Entry | None, clock: Clock, lea
     """Wait until our thread has the interpreter's lock and has opened the door.
 
     Raises:
-        KdiagError: `thread-refused`, `door-not-opened`, `target-ended`.
+        KdiagError: `thread-refused`, `door-not-opened`, `green-threads`, `target-ended`.
     """
     opened: list[Channel] = []
 
@@ -216,16 +218,24 @@ def _wait_for_door(facts: ProcessFacts, entered: Entry | None, clock: Clock, lea
     try:
         poll_immediate(come_in, _LOOK_AGAIN_S, _OPENS_WITHIN_S, clock=clock)
     except WaitTimeout as error:
-        message = f"a thread was started in process {facts.pid}, but no probe answered within {_OPENS_WITHIN_S:g} s"
         if entered is not None:
             entered.disarm()
-        cause = (
-            "something in it holds the interpreter lock all the time, it may write neither /tmp nor /dev/shm, it may "
-            "open no more files, or an audit hook of its own refuses"
-        )
-        hint = f"kdiag diagnose --attach none {facts.pid}  (what was started removes itself)"
-        raise KdiagError("door-not-opened", message, cause=cause, hint=hint) from error
+        raise _no_answer(facts.pid) from error
     return opened[0]
+
+
+def _no_answer(pid: int) -> KdiagError:
+    message = f"a thread was started in process {pid}, but no probe answered within {_OPENS_WITHIN_S:g} s"
+    if any(_GEVENT in mapping.path for mapping in read_maps(pid)):
+        cause = "gevent has put its own threads in place of Python's: what is started there is never switched to"
+        hint = f"kdiag diagnose --attach none {pid}, or start it by `kdiag run`: that door is there before gevent"
+        return KdiagError("green-threads", message, cause=cause, hint=hint)
+    cause = (
+        "something in it holds the interpreter lock all the time, it may write neither /tmp nor /dev/shm, it may "
+        "open no more files, or an audit hook of its own refuses"
+    )
+    hint = f"kdiag diagnose --attach none {pid}  (what was started removes itself)"
+    return KdiagError("door-not-opened", message, cause=cause, hint=hint)
 
 
 def _tidy_up(pid: int, boot_thread: int, entered: Entry, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from kdiag.attach.attachment import attach
 from kdiag.attach.process import read_facts
+from kdiag.errors import KdiagError
 from tests.support.kdiag import Ran, kdiag
 from tests.support.preloaded import door_of, under_kdiag_run
 from tests.support.targets import REPOSITORY, Target, start_target
@@ -145,3 +147,14 @@ def test_the_ways_complete() -> None:
     words = {"_KDIAG_COMPLETE": "bash_complete", "COMP_WORDS": "kdiag stacks --attach ", "COMP_CWORD": "3"}
     offered = kdiag(env=words).out
     assert all(way in offered for way in ("auto", "preloaded", "pep768", "ptrace", "none"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+def test_green_threads_are_told_and_a_door_that_was_there_before_works() -> None:
+    with start_target("gevent_service") as target, pytest.raises(KdiagError) as refused:
+        attach(read_facts(target.pid), "ptrace")
+    assert refused.value.reference == "green-threads"
+    with start_target("gevent_service", python=under_kdiag_run()) as target:
+        report = kdiag("diagnose", target.pid, "--for", "2s", "--format", "json").json
+    assert report["observation"]["attach_method"] == "preloaded"
+    assert not report["findings"]

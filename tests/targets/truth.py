@@ -257,6 +257,7 @@ LOOK_ALIKES = (
     _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=FULL),
     _healthy("consumers", "pool_consumers", notes="all workers taken for ever, by design; nothing queued"),
     _healthy("cpu-batch", "cpu_batch", notes="cpu-hot-loop at info is right"),
+    _healthy("gevent", "gevent_service", needs=("gevent",), notes="no probe gets in"),
     _healthy("allocation", "allocation", notes="cpu-hot-loop at info is right"),
     _healthy("accept", "waiting_service"),
     _healthy("epoll", "waiting_service", "poll"),
