@@ -118,6 +118,8 @@ class Collecting:
             restore()
 
     def _watch(self, channel: Channel, context: Context) -> Iterator[Event]:
+        if self.change is not None:
+            _try(channel, self.change, check=True)  # rather than after a whole window
         before = yield from self._window(channel, context)
         yield before
         if self.change is None or before.interrupted:
@@ -166,10 +168,11 @@ def undo(pid: int, way: WayIn) -> bool:
         attachment.close()
 
 
-def _try(channel: Channel, change: Change) -> None:
+def _try(channel: Channel, change: Change, *, check: bool = False) -> None:
+    """Have the probe change the process, or only `check` whether that can be."""
     action = "thresholds" if change.thresholds else "freeze"
     try:
-        channel.request("try", action=action, thresholds=list(change.thresholds))
+        channel.request("try", action=action, thresholds=list(change.thresholds), check=check)
     except KdiagError as error:
         if error.reference in _HINTS:
             raise KdiagError(error.reference, error.message, hint=_HINTS[error.reference], exit_code=USAGE) from error

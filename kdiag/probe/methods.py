@@ -142,7 +142,9 @@ def _try(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     if action not in {"freeze", "thresholds"} or (action == "thresholds" and not fit):
         raise Refusal("bad-request", "what can be tried is freeze, or thresholds with one to three numbers")
     try:
-        if action == "freeze":
+        if params.get("check") is True:
+            trial.check(freezes=action == "freeze")
+        elif action == "freeze":
             trial.freeze()
         else:
             trial.set_thresholds(values)

@@ -93,12 +93,13 @@ def test_what_is_kept_stays_until_it_is_taken_back() -> None:
         before = settings(target.pid)
         text = kdiag("gc", target.pid, "--for", "1s", "--try", "gc.threshold=5000,20", "--keep", "--yes").out
         kept = settings(target.pid)
-        again = kdiag("gc", target.pid, "--for", "1s", "--try", "gc.freeze", "--yes")
+        again = kdiag("gc", target.pid, "--for", "30s", "--try", "gc.freeze", "--yes")
         undone, nothing = (kdiag("gc", target.pid, "--undo") for _ in range(2))
         after = settings(target.pid)
     assert "gc.set_threshold(5000, 20) was kept. To take it back: kdiag gc" in text
     assert kept == ([5000, 20, before[0][2]], 0)
     assert (again.code, again.reference) == (2, "trial-under-way")
+    assert len(again.out.splitlines()) <= 1, "it is refused before anything is watched"
     assert (undone.out, nothing.out.partition(":")[0]) == (
         "It was taken back.\n",
         "Nothing was tried and kept in this process",

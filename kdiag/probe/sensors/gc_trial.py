@@ -34,9 +34,7 @@ class Trial:
         Raises:
             CannotTry: something is tried or frozen already; to unfreeze it afterwards would be somebody else's loss.
         """
-        self._check()
-        if gc.get_freeze_count():
-            raise CannotTry("already-frozen", "the service has frozen objects itself (gc.freeze)")
+        self.check(freezes=True)
         self.before = {"frozen": True}
         gc.freeze()
 
@@ -46,7 +44,7 @@ class Trial:
         Raises:
             CannotTry: something is tried already.
         """
-        self._check()
+        self.check(freezes=False)
         before = gc.get_threshold()
         gc.set_threshold(*thresholds)
         self.before = {"thresholds": list(before), "set": list(gc.get_threshold())}
@@ -71,9 +69,16 @@ class Trial:
         _take_back(before)
         return bool(before)
 
-    def _check(self) -> None:
+    def check(self, *, freezes: bool) -> None:
+        """See whether a change can be tried.
+
+        Raises:
+            CannotTry: it cannot.
+        """
         if self.before or hasattr(sys, _KEPT):
             raise CannotTry("trial-under-way", "something is tried, or was tried and kept, in this process already")
+        if freezes and gc.get_freeze_count():
+            raise CannotTry("already-frozen", "the service has frozen objects itself (gc.freeze)")
 
 
 def _take_back(before: dict[str, Any]) -> None:
