@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
@@ -18,6 +22,7 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 
 _64_BIT_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
 _PT_LOAD = 1
+_FUNCTIONS = frozenset({2, 10})  # STT_FUNC, STT_GNU_IFUNC
 _SHT_SYMTAB = 2
 _SHT_DYNSYM = 11
 _FLAG_EXECUTABLE, _FLAG_WRITABLE = 1, 2
@@ -74,6 +79,14 @@ class Elf:
         """The value of a defined symbol (its address before loading); `.dynsym` first, for it survives strip."""
         found = self.extent(name)
         return found[0] if found else None
+
+    def functions(self) -> Iterator[tuple[int, int, str]]:
+        """Value, size and name of every defined function, of all tables; one may come twice."""
+        for table in self._tables:
+            strings = self._read(table.strings_offset, table.strings_size)
+            for name, info, _, section, value, size in _SYMBOL.iter_unpack(self._read(table.offset, table.size)):
+                if section and size and info & 0xF in _FUNCTIONS:
+                    yield value, size, strings[name : strings.index(b"\0", name)].decode(errors="replace")
 
     def extent(self, name: str) -> tuple[int, int] | None:
         """The value of a defined symbol, and its size in bytes."""

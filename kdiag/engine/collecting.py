@@ -5,6 +5,7 @@ It is separate from a session because nothing is diagnosed: somebody looks on.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,9 +14,12 @@ from kdiag.attach.attachment import Way, attach
 from kdiag.attach.preflight import preflight
 from kdiag.attach.process import ProcessFacts
 from kdiag.core.model import Collection, CollectorAccount
+from kdiag.core.model.native import NativeProfile
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background, from_signal
+from kdiag.sources.native_symbols import profile_of
+from kdiag.sources.perf_events import PerfEvents
 from kdiag.sources.probe import START_WITHIN_S
 from kdiag.sources.probe_collector import Collector, account, read_collector, read_trace
 
@@ -56,12 +60,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class CollectorTotal:
-    """All of it. `pauses` has (n, how many collections took 2^(n-1) to 2^n nanoseconds)."""
+    """All of it. `pauses` has (n, how many collections took 2^(n-1) to 2^n nanoseconds); `native` if it was wanted."""
 
     facts: ProcessFacts
     account: CollectorAccount
     pauses: tuple[tuple[int, int], ...]
     interrupted: bool
+    native: NativeProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +97,17 @@ Event = Stretch | Trace | CollectorTotal | Tried
 
 @dataclass(frozen=True)
 class Collecting:
-    """A watch that is ready to begin. With a `change`, it is made after a whole window, and another one follows."""
+    """A watch that is ready to begin. With a `change`, it is made after a whole window, and another one follows.
+
+    With `native`, the native code that the process computes in is sampled in the first window.
+    """
 
     facts: ProcessFacts
     window_s: float
     way: Way
     trace: bool
     change: Change | None = None
+    native: bool = False
 
     def run(self) -> Iterator[Event]:
         """Watch until the time is over or somebody interrupts; the last that comes is the total, or what was tried.
@@ -120,7 +129,10 @@ class Collecting:
     def _watch(self, channel: Channel, context: Context) -> Iterator[Event]:
         if self.change is not None:
             _try(channel, self.change, check=True)  # rather than after a whole window
-        before = yield from self._window(channel, context)
+        with PerfEvents(self.facts.pid) if self.native else contextlib.nullcontext() as events:
+            before = yield from self._window(channel, context, events)
+            if events is not None:
+                before = replace(before, native=profile_of(self.facts.pid, events))
         yield before
         if self.change is None or before.interrupted:
             return
@@ -135,7 +147,9 @@ class Collecting:
             undone = not kept and _undone(channel)
         yield Tried(self.change, before, after, undone)
 
-    def _window(self, channel: Channel, context: Context) -> Generator[Stretch | Trace, None, CollectorTotal]:
+    def _window(
+        self, channel: Channel, context: Context, events: PerfEvents | None = None
+    ) -> Generator[Stretch | Trace, None, CollectorTotal]:
         first = last = read_collector(channel, 0)
         number = read_trace(channel, 0)[0] if self.trace else 0
         longest_s = 0.0
@@ -146,6 +160,8 @@ class Collecting:
                 number, trace = _traced(channel, number, first.at)
                 yield trace
             REAL.wait(context.done, max(0.0, until - REAL.now()))
+            if events is not None:
+                events.drain()
             before, last = last, read_collector(channel, last.sequence)
             stretch = Stretch(last.at - first.at, account(before, last))
             longest_s = max(longest_s, stretch.account.longest_s)
@@ -197,14 +213,16 @@ def _pauses(first: Collector, last: Collector) -> tuple[tuple[int, int], ...]:
     return tuple((n, count - before.get(n, 0)) for n, count in last.histogram if count > before.get(n, 0))
 
 
-def collecting(pid: int, *, window_s: float, way: WayIn, trace: bool, change: Change | None = None) -> Collecting:
+def collecting(
+    pid: int, *, window_s: float, way: WayIn, trace: bool, change: Change | None = None, native: bool = False
+) -> Collecting:
     """Open a process to watch its collector, and to try a change of it.
 
     Raises:
         KdiagError: it cannot be looked at; the error says why and what to do.
     """
     way_in = _way_in(pid, way)
-    return Collecting(preflight(pid, "process"), window_s, way_in, trace, change)
+    return Collecting(preflight(pid, "process"), window_s, way_in, trace, change, native)
 
 
 def _way_in(pid: int, way: WayIn) -> Way:

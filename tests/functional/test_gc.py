@@ -19,6 +19,7 @@ from tests.support.targets import REPOSITORY, start_target
 from tests.targets.truth import culprit_lines
 
 TARGETS = REPOSITORY / "tests/targets"  # one in a chroot is gone with its target
+COLLECTOR = ("collect", "gc_collect_main", "visit_decref", "visit_reachable", "list_traverse")
 
 
 @pytest.mark.parametrize("minor", [(3, 9), (3, 11), (3, 15)], ids=lambda minor: f"3.{minor[1]}")
@@ -67,6 +68,21 @@ def test_from_outside_nothing_can_be_told() -> None:
         ran = kdiag("gc", target.pid, "--attach", "none")
     assert (ran.code, ran.reference) == (2, "usage")
     assert f"kdiag diagnose --attach none {target.pid}" in ran.err
+
+
+@pytest.mark.parametrize("minor", [(3, 9), (3, 13)], ids=lambda minor: f"3.{minor[1]}")
+def test_native_code_is_sampled_without_a_stop_and_named_where_symbols_are(minor: tuple[int, int]) -> None:
+    with start_target("gc_pressure", python=of_minor(minor)) as target:
+        ran = kdiag("gc", target.pid, "--for", "3s", "--native", "--format", "json")
+    if ran.reference in {"native-not-allowed", "native-not-supported"}:
+        pytest.skip(ran.err)
+    native = ran.json["native"]
+    assert native["samples"] == sum(each["samples"] for each in native["symbols"]) > 20
+    assert native["threads"] >= 1
+    by_name = {each["function"]: each["share"] for each in native["symbols"]}
+    collecting = sum(by_name.get(name, 0.0) for name in COLLECTOR)
+    assert collecting > ran.json["share"] / 2, native["symbols"][:8]
+    assert all(each["file"] for each in native["symbols"])
 
 
 def settings(pid: int) -> tuple[list[int], int]:

@@ -125,6 +125,14 @@ def test_symbols_are_those_that_pyelftools_reads(python: Interpreter) -> None:
             assert ours.symbol(name) == defined.get(name)
             assert time.perf_counter() - began < 1, name  # 0.3 ms where this was written; a slip, not a benchmark
         assert ours.symbol(undefined[0]) is None
+        functions = {
+            (each["st_value"], each["st_size"], each.name)
+            for each in dynamic.iter_symbols()
+            if each["st_info"]["type"] in {"STT_FUNC", "STT_LOOS"}
+            and each["st_shndx"] != "SHN_UNDEF"
+            and each["st_size"]
+        }
+        assert functions <= set(ours.functions())
         assert [(each.offset, each.address, each.file_size, each.memory_size) for each in ours.segments] == segments
 
 

@@ -11,7 +11,7 @@ import click
 
 from kdiag.cli import exit_codes, output
 from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
-from kdiag.core.report import collector
+from kdiag.core.report import collector, native_code
 from kdiag.engine.collecting import Change, CollectorTotal, Stretch, Trace, Tried, collecting, undo
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
@@ -28,6 +28,7 @@ _EPILOG = """\b
 Examples:
   kdiag gc 1234                              a line each second, then who makes it work
   kdiag gc 1234 --trace                      a line for each collection
+  kdiag gc 1234 --native                     and in which C functions the time goes
   kdiag gc --port 8000 --for 1m --format json
   kdiag gc 1234 --try gc.freeze              would that help? asks first, and takes it back
   kdiag gc 1234 --try gc.threshold=50000,20,20 --keep
@@ -67,6 +68,7 @@ class ChangeOption(click.ParamType[Change]):
 @target_options
 @click.option("--for", "window_s", type=Duration(), default="10s", show_default=True, help="Watch so long.")
 @click.option("--trace", is_flag=True, help="A line for each collection, with the place that started it.")
+@click.option("--native", is_flag=True, help="The functions of C code that it computes in, too. Nothing is stopped.")
 @click.option(
     "--try",
     "change",
@@ -81,8 +83,8 @@ class ChangeOption(click.ParamType[Change]):
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
 @output_option
 def command(
-    pid: int | None, name: str | None, port: int | None, window_s: float, trace: bool, change: Change | None,
-    keep: bool, yes: bool, take_back: bool, form: str, attach: WayIn, output_file: Path | None,
+    pid: int | None, name: str | None, port: int | None, window_s: float, trace: bool, native: bool,
+    change: Change | None, keep: bool, yes: bool, take_back: bool, form: str, attach: WayIn, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Show what the garbage collector of a running process does: its share of the time, its pauses, who starts it.
 
@@ -99,7 +101,7 @@ def command(
     if change is not None:
         change = Change(change.thresholds, keep)
         _confirm(number, change, yes=yes)
-    watch = collecting(number, window_s=window_s, way=attach, trace=trace, change=change)
+    watch = collecting(number, window_s=window_s, way=attach, trace=trace, change=change, native=native)
     seen: list[CollectorTotal] = []  # stays empty when nobody reads to the end
     lines = _data(watch, seen) if form == "json" else _lines(watch, seen, output.style(output_file))
     output.write(lines, output_file)
@@ -144,6 +146,9 @@ def _lines(watch: Collecting, seen: list[CollectorTotal], style: Style) -> Itera
                 seen.append(event)
                 yield ""
                 yield from collector.render(event.account, event.pauses, style, output.width())
+                if event.native is not None:
+                    yield ""
+                    yield from native_code.render(event.native, output.width())
                 if watch.change is not None and not event.interrupted:
                     yield from ("", f"Now with {watch.change.words}:")
             case Tried():
@@ -177,4 +182,5 @@ def _data(watch: Collecting, seen: list[CollectorTotal]) -> Iterator[str]:
 
 
 def _total(total: CollectorTotal) -> dict[str, Any]:
-    return collector.to_json(total.account, total.pauses, pid=total.facts.pid, interrupted=total.interrupted)
+    told = collector.to_json(total.account, total.pauses, pid=total.facts.pid, interrupted=total.interrupted)
+    return told | ({"native": native_code.to_json(total.native)} if total.native is not None else {})
