@@ -68,9 +68,14 @@ class LastingWait:
         return self.who.name if isinstance(self.who, ProbedThread) else f"task {self.who.name}"
 
     @property
+    def depth(self) -> int:
+        """The index of the frame that waits, behind the library's own."""
+        return self.who.wait.depth if self.who.wait else 0
+
+    @property
     def frame(self) -> Frame:
         """The line that waits."""
-        return self.who.frames[self.who.wait.depth if self.who.wait else 0]
+        return self.who.frames[self.depth]
 
 
 Waits = Mapping[Key, LastingWait]

@@ -18,9 +18,11 @@ from kdiag.core.model import (
     LoopDelay,
     ProbedLoop,
     ProbedPool,
+    ProbedTask,
     ProbedThread,
     ProbedWait,
     ProbeSample,
+    TaskState,
     WaitKind,
 )
 from kdiag.errors import KdiagError
@@ -69,6 +71,15 @@ class _Thread(msgspec.Struct, frozen=True):
     wait: _Wait | None = None
 
 
+class _Task(msgspec.Struct, frozen=True):
+    id: _Count
+    name: str
+    thread: _Count
+    state: TaskState
+    frames: tuple[_Place, ...]
+    wait: _Wait | None = None
+
+
 class _Pool(msgspec.Struct, frozen=True):
     kind: str
     name: str
@@ -82,6 +93,7 @@ class _Pool(msgspec.Struct, frozen=True):
 class _Threads(msgspec.Struct, frozen=True):
     threads: tuple[_Thread, ...]
     pools: tuple[_Pool, ...]
+    tasks: tuple[_Task, ...]
 
 
 class _Loop(msgspec.Struct, frozen=True):
@@ -192,6 +204,7 @@ class ProbeSource:
             crashes=self._crashes.account(answer.crashes),
             maps=self._maps.account(answer.maps),
             pools=_pools(answer.threads),
+            tasks_seen=_tasks(answer.threads.tasks),
         )  # fmt: skip
 
     @property
@@ -261,6 +274,16 @@ def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThrea
             _wait(thread.wait) if thread.wait and thread.wait.depth < len(thread.frames) else None,
         )
         for thread in told.threads
+    )  # fmt: skip
+
+
+def _tasks(told: tuple[_Task, ...]) -> tuple[ProbedTask, ...]:
+    return tuple(
+        ProbedTask(
+            task.id, task.name, task.thread, _frames(task.frames),
+            _wait(task.wait) if task.wait and task.wait.depth < len(task.frames) else None, task.state,
+        )
+        for task in told
     )  # fmt: skip
 
 

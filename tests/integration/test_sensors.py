@@ -193,6 +193,48 @@ def test_of_very_many_threads_those_are_told_that_wait_for_each_other(python: In
     assert (said["told"], said["dropped"]) == (256, 603 - 256)
 
 
+TASKS = {
+    "cook": ("lock", "Kitchen.till", ["serve"]),
+    "serve": ("lock", "Kitchen.oven", ["cook"]),
+    "again": ("lock", "lock", ["again"]),
+    "want_one": ("semaphore", "Kitchen.one", ["keep_one"]),
+    "keep_one": ("event", "Kitchen.event", []),
+    "get": ("queue", "Kitchen.queue", []),
+    "notified": ("condition", "Kitchen.condition", []),
+    "iterate": ("event", "event", []),
+    "sleep": ("sleep", "", []),
+    "task": ("task", "what", ["cook"]),
+    "shielded": ("task", "", ["cook"]),
+    "gather": ("tasks", "", ["cook", "get"]),
+    "all_of": ("tasks", "", ["cook", "get"]),
+    "either": ("tasks", "", []),
+    "group": ("tasks", "", ["child"]),
+    "timed": ("task", "", []),
+}
+
+
+@each_interpreter()
+def test_every_task_is_told_with_what_it_awaits_and_who_can_end_that(python: Interpreter) -> None:
+    said = play(python, "tasks")
+    tasks, threads = said["tasks"], said["threads"]
+    wanted = TASKS if python.version >= (3, 11) else {n: t for n, t in TASKS.items() if n not in {"group", "timed"}}
+    assert {name: (tasks[name]["kind"], tasks[name]["name"], tasks[name]["tasks"]) for name in wanted} == wanted
+    assert tasks["limited"]["tasks"] == []
+    assert (tasks["work"]["owner"], tasks["queued"]["workers"]) == ("pool_0", ["pool_0"])
+    lines = (SCENES / "tasks.py").read_text().splitlines()
+    held = {"cook": "till", "serve": "oven", "again": "again", "want_one": "one"}
+    assert all(lines[tasks[name]["held_at"][1] - 1].endswith(f"# {lock}") for name, lock in held.items())
+    assert (tasks["cook"]["at"].split(".")[-1], tasks["cook"]["thread"], tasks["cook"]["state"]) == (
+        "cook", "turns", "waiting",
+    )  # fmt: skip
+    assert (tasks["blocks"]["state"], tasks["blocks"]["thread"]) == ("running", "blocks")
+    assert threads["asks"]["tasks"] == ["asked"]
+    assert (threads["blocks"]["tasks"], threads["itself"]["owner"]) == (["keep"], "itself")
+    assert lines[threads["blocks"]["held_at"][1] - 1].endswith("# kept")
+    assert not {"sleep", "iterate", "notified", "limited", "either"} & set(said["involved"])
+    assert {"cook", "serve", "keep", "asked"} <= set(said["involved"])
+
+
 @each_interpreter(one_per_minor=True)
 def test_pools_are_known_by_their_workers(python: Interpreter) -> None:
     pools = play(python, "pools")["pools"]

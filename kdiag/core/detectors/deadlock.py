@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kdiag.core import circles
 from kdiag.core.frames import Ownership, Tier, at
 from kdiag.core.locks import Lock, distinct
 from kdiag.core.loops import idles
@@ -16,13 +17,12 @@ from kdiag.core.model import (
     Finding,
     NotEnoughEvidence,
     Place,
-    ProbedTask,
     ProbedThread,
     Severity,
     Threshold,
     Window,
 )
-from kdiag.core.owners import HELD, LastingWait, Step, behind, circle, lasting_waits, stuck
+from kdiag.core.owners import LastingWait, Step, behind, circle, lasting_waits, stuck
 from kdiag.core.pools import Doing, doing, task_of
 from kdiag.core.threads import Waiting, stack_source, too_few_stacks, waiting
 from kdiag.core.wait_graph import LOOKS, STILL_S, Member, WaitGraph, lock_between
@@ -70,60 +70,39 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
 def _by_owners(window: Window, ring: Sequence[Step], others: Sequence[LastingWait]) -> Finding:
     """A circle by the objects' own word."""
     ownership = Ownership.of(window)
-    places, waits = [], []
-    for (each, edge), (owner, _) in zip(ring, [*ring[1:], ring[0]], strict=True):
-        waits.append(ownership.place(each.frame, each.name, "waits", edge.what))
-        holds = edge.held_at or ownership.culprit(owner.who.frames) or owner.frame
-        role = "holds" if edge.kind in HELD else "works" if edge.queued else "runs"
-        places += [waits[-1], ownership.place(holds, owner.name, role, edge.what)]
+    places = tuple(circles.places_of(ring, ownership))
     span, looks = min(each.span_s for each, _ in ring), min(each.looks for each, _ in ring)
     source = "probe.threads"
-    first, edge = ring[0]
-    tasks = bool(others) and all(isinstance(each.who, ProbedTask) for each in others)
-    summary = _circle_summary(span, len(others), "task" if tasks else "thread")
-    unsure = [waited for _, waited in ring if not waited.sure]
-    if unsure:
-        names = ", ".join(dict.fromkeys(waited.what for waited in unsure))
-        summary += f" That {names} is still held is what the code says: it was taken by a call, not by a `with`."
+    blamed = [(ownership.culprit(each.who.frames) or each.frame, each.name, edge.what) for each, edge in ring]
+    frame, name, what = max(blamed, key=lambda one: ownership.tier(one[0]))
+    idle = (*(each for each, _ in ring), *others)
     return Finding(
         VERDICT,
         "critical",
         100,
-        0.96 if unsure else 0.99,
-        _owners_title(ring, waits),
-        summary,
-        ownership.place(ownership.culprit(first.who.frames) or first.frame, first.name, "", edge.what),
+        0.99 if all(edge.sure for _, edge in ring) else 0.96,
+        circles.title_of(ring, places),
+        circles.summary_of(ring, others, span),
+        ownership.place(frame, name, "", what),
         (
             Evidence(STILL.metric, round(span, 3), STILL.unit, looks, source, round(span, 3), None, STILL.warning),
             Evidence("deadlock.threads", len(ring), "threads", looks, source),
         ),
-        tuple(places),
-        threads=tuple(ident for each in [*(each for each, _ in ring), *others] for ident in _idents(each)),
+        places,
+        threads=tuple(each.who.ident for each in idle if isinstance(each.who, ProbedThread)),
     )
 
 
-def _idents(each: LastingWait) -> tuple[int, ...]:
-    return (each.who.ident,) if isinstance(each.who, ProbedThread) else ()
-
-
-def _owners_title(ring: Sequence[Step], waits: Sequence[Place]) -> str:
-    tasks = sum(isinstance(each.who, ProbedTask) for each, _ in ring)
-    kinds = ((len(ring) - tasks, "thread"), (tasks, "task"))
-    who = " and ".join(_count(number, kind) for number, kind in kinds if number)
-    end = "which it holds itself" if ring[0][1].kind in HELD else "which only it can bring"
-    return _circle_title(who, waits, f"{'Task' if tasks else 'Thread'} '{ring[0][0].who.name}'", end)
-
-
-def _circle_title(who: str, waits: Sequence[Place], alone: str, end: str = "which it holds itself") -> str:
-    if len(waits) == 1:
-        return f"{alone} waits at {at(waits[0])} for {waits[0].object}, {end}"
+def _circle_title(names: Sequence[str], waits: Sequence[Place]) -> str:
+    if len(names) == 1:
+        return f"Thread '{names[0]}' waits at {at(waits[0])} for {waits[0].object}, which it holds itself"
     edges = "; ".join(f"'{place.thread}' waits for {place.object} at {at(place)}" for place in waits)
-    return f"{who} wait for each other in a circle: {edges}"
+    return f"{len(names)} threads wait for each other in a circle: {edges}"
 
 
-def _circle_summary(span: float, more: int, who: str = "thread") -> str:
+def _circle_summary(span: float, more: int) -> str:
     summary = f"None of them ran at all for at least {span:.1f} s, and none of them ever will."
-    return f"{summary} {_count(more, who)} more wait{'s' if more == 1 else ''} behind them." if more else summary
+    return f"{summary} {_threads(more)} more wait{'s' if more == 1 else ''} behind them." if more else summary
 
 
 def _proven(window: Window, ownership: Ownership, graph: WaitGraph, ring: Sequence[Member]) -> Finding:
@@ -139,9 +118,7 @@ def _proven(window: Window, ownership: Ownership, graph: WaitGraph, ring: Sequen
         "critical",
         100,
         min(0.99, 0.9 + 0.02 * (span - STILL_S)),
-        _circle_title(
-            _count(len(ring)), [place for place in places if place.role == "waits"], f"Thread '{ring[0].track.name}'"
-        ),
+        _circle_title([member.track.name for member in ring], [place for place in places if place.role == "waits"]),
         _circle_summary(span, len(others)),
         _culprit(ring[0], ownership, places[0].object),
         _evidence(window, ring, span, len(ring)),
@@ -172,7 +149,7 @@ def _suspected(window: Window, ownership: Ownership, graph: WaitGraph) -> Findin
     span = min(member.still.span_s for member in dead if member.still)
     lines = ", ".join(sorted({at(want.frame) for want in wants}))
     unread = "" if all(want.seen for want in wants) else " (the source could not be read)"
-    title = f"{_count(len(dead))} have waited for locks at {lines} for {span:.1f} s: a deadlock is suspected{unread}"
+    title = f"{_threads(len(dead))} have waited for locks at {lines} for {span:.1f} s: a deadlock is suspected{unread}"
     names = ", ".join(f"'{member.track.name}'" for member in dead[:8])
     places = [place for member in dead for place in _story(member, ownership)]
     return Finding(
@@ -238,5 +215,5 @@ def _evidence(window: Window, members: Sequence[Member], span: float, count: int
     )
 
 
-def _count(number: int, what: str = "thread") -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"

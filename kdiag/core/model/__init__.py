@@ -52,6 +52,7 @@ from kdiag.core.model.probed import (
     ProbedThread,
     ProbedWait,
     ProbeSample,
+    TaskState,
     WaitKind,
 )
 from kdiag.core.model.samples import (
@@ -130,6 +131,7 @@ __all__ = [
     "StackSample",
     "SuspectMap",
     "Target",
+    "TaskState",
     "ThreadSample",
     "Threshold",
     "Wait",

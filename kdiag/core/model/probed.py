@@ -20,6 +20,9 @@ WaitKind = Literal[
 ]
 
 
+TaskState = Literal["waiting", "ready", "running"]
+
+
 @dataclass(frozen=True, slots=True)
 class Allocator:
     """A place whose allocations started collections, or that asked for them.
@@ -132,7 +135,8 @@ class ProbedTask:
         task: its identity, the same in all looks.
         thread: ident of the thread that runs its loop; 0 where none does.
         frames: of its coroutines, innermost first.
-        wait: what it awaits; None where that is not known, or it is about to run.
+        wait: what it awaits; None where it waits for nothing.
+        state: whether it waits, is about to run, or runs.
     """
 
     task: int
@@ -140,6 +144,7 @@ class ProbedTask:
     thread: int
     frames: tuple[Frame, ...]
     wait: ProbedWait | None = None
+    state: TaskState = "waiting"
 
 
 @dataclass(frozen=True, slots=True)

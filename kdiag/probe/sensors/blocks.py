@@ -21,7 +21,7 @@ _ENTERS = frozenset({"BEFORE_WITH", "BEFORE_ASYNC_WITH", "CALL"})
 # What stands between the instruction that enters a block and the block: the wait of an `async with`, the target.
 _ENTERING = (
     "POP_TOP", "NOP", "STORE_", "END_SEND", "JUMP_BACKWARD_NO_INTERRUPT", "RESUME", "YIELD_VALUE", "SEND", "LOAD_CONST",
-    "GET_AWAITABLE", "EXTENDED_ARG",
+    "LOAD_COMMON_CONSTANT", "PUSH_NULL", "GET_AWAITABLE", "EXTENDED_ARG",
 )  # fmt: skip
 _KNOWN = 256
 _DEEPEST = 40

@@ -1,6 +1,6 @@
 """Who can end each wait: the holder of a lock, the worker or the coroutine that brings a future's result.
 
-Separate from `waits`, which knows one stack only: here all threads are looked at together.
+Separate from `waits` and `tasks`, which know one stack only: here all threads and tasks are looked at together.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .futures import source_of, unstarted
-from .holders import holders_of, owner_of
+from .holders import HELD, Held, held_in, holders_of, owner_of
+from .places import places_of
 from .pools import workers_for
-from .running_loops import running_in
+from .waits import lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .frames import Stack
     from .pools import Pool
+    from .tasks import Task
     from .waits import Wait
 
 _MOST = 256
+
+Loops = dict[int, tuple[object, int]]  # those that run, by id, each with its thread's ident
 
 
 class End(NamedTuple):
@@ -32,7 +36,7 @@ class End(NamedTuple):
         sure: it is known for certain.
         tasks: ids of the tasks of which each must come first.
         workers: idents of the threads of which each one can.
-        holders: idents of threads that hold it among others that are not known.
+        holders: idents of threads, or ids of tasks, that hold it among others that are not known.
     """
 
     owner: int = 0
@@ -46,12 +50,33 @@ class End(NamedTuple):
 UNKNOWN = End()
 
 
-def ends_of(looked: dict[int, Stack], waits: Mapping[int, Wait], pools: list[Pool]) -> dict[int, End]:
-    """By the waiting thread's ident, who can end its wait."""
+class Ends(NamedTuple):
+    """Who can end the waits of threads, by their idents, and of tasks, by their ids; and which tasks hold something."""
+
+    of_threads: dict[int, End]
+    of_tasks: dict[int, End]
+    holding: set[int]
+
+
+def ends_of(
+    looked: Mapping[int, Stack], waits: Mapping[int, Wait], pools: list[Pool], tasks: Sequence[Task], loops: Loops
+) -> Ends:
+    """Who can end each wait of these threads and tasks."""
     holders = holders_of(looked, waits)
-    futures = {id(wait.value): wait.value for wait in waits.values() if wait.kind == "future"}
-    of_futures = _ends_of_futures(futures, looked, pools)
-    return {ident: of_futures.get(id(wait.value)) or _end_of_lock(wait, holders) for ident, wait in waits.items()}
+    holding = _add_tasks(holders, waits, tasks)
+    endless = {id(task.task): task for task in tasks if task.wait is not None and not task.limited}
+    awaited = [*waits.values(), *(task.wait for task in endless.values() if task.wait is not None)]
+    futures = {id(wait.value): wait.value for wait in awaited if wait.kind == "future"}
+    of_futures = _ends_of_futures(futures, pools, loops)
+    return Ends(
+        {ident: _end_of(wait, of_futures, holders) for ident, wait in waits.items()},
+        {
+            key: End(tasks=[id(each) for each in task.needs]) if task.needs else _end_of(task.wait, of_futures, holders)
+            for key, task in endless.items()
+            if task.wait is not None
+        },
+        holding,
+    )
 
 
 def described_wait(wait: Wait, end: End) -> dict[str, Any]:
@@ -68,15 +93,58 @@ def described_wait(wait: Wait, end: End) -> dict[str, Any]:
     return described
 
 
-def _end_of_lock(wait: Wait, holders: Mapping[int, Any]) -> End:
+def involved(tasks: Sequence[Task], ends: Ends) -> list[Task]:
+    """The tasks that wait for somebody who is known, or that others wait for."""
+    keys = {key for key, end in ends.of_tasks.items() if end.owner or end.tasks or end.workers} | ends.holding
+    for end in (*ends.of_threads.values(), *ends.of_tasks.values()):
+        keys.update(end.tasks)
+    return [task for task in tasks if id(task.task) in keys][:_MOST]
+
+
+def described_task(task: Task, ends: Ends) -> dict[str, Any]:
+    """A task, fit for JSON."""
+    described: dict[str, Any] = {
+        "id": id(task.task), "name": task.name, "thread": task.thread,
+        "state": "running" if task.running else "ready" if task.ready else "waiting",
+        "frames": [list(place) for place in places_of(task.frames)],
+    }  # fmt: skip
+    if task.wait is not None:
+        described["wait"] = described_wait(task.wait, ends.of_tasks.get(id(task.task), UNKNOWN))
+    return described
+
+
+def _add_tasks(holders: dict[int, list[Held]], waits: Mapping[int, Wait], tasks: Sequence[Task]) -> set[int]:
+    """Add the tasks that hold what is waited for; the ids of those.
+
+    A lock of a thread's is looked for only where no thread holds it: a coroutine keeps it while it awaits something.
+    """
+    wanted = {id(wait.value) for wait in waits.values() if wait.kind in HELD and not wait.owner} - set(holders)
+    wanted |= {id(task.wait.value) for task in tasks if task.wait is not None and task.wait.kind in HELD}
+    found = set()
+    for task in tasks if wanted else ():
+        wait = task.wait
+        let_go = id(lock_of(wait.value)) if wait is not None and wait.kind == "condition" else 0
+        awaits = wait.value if wait is not None and wait.kind in HELD else None
+        for lock, held in held_in(task.frames, id(task.task), wanted, task=True, awaits=awaits):
+            if lock != let_go:
+                holders.setdefault(lock, []).append(held)
+                found.add(held.who)
+    return found
+
+
+def _end_of(wait: Wait, of_futures: Mapping[int, End], holders: Mapping[int, list[Held]]) -> End:
+    if wait.kind == "future":
+        return of_futures.get(id(wait.value), UNKNOWN)
     seen = holders.get(id(wait.value), [])
     held = owner_of(wait, seen)
     if held is None:
         return End(holders=list(dict.fromkeys(each.who for each in seen)))
+    if held.task:
+        return End(0, held.at, held.sure, tasks=[held.who])
     return End(held.who, held.at, held.sure)
 
 
-def _ends_of_futures(futures: Mapping[int, object], looked: dict[int, Stack], pools: list[Pool]) -> dict[int, End]:
+def _ends_of_futures(futures: Mapping[int, object], pools: list[Pool], loops: Loops) -> dict[int, End]:
     """The work of a pool, or a coroutine of a loop: one that runs, or one that has not even started."""
     running, queued = workers_for(pools, set(futures))
     found = {future: End(worker) for future, worker in running.items()}
@@ -86,11 +154,6 @@ def _ends_of_futures(futures: Mapping[int, object], looked: dict[int, Stack], po
         if task is not None:
             found[key] = End(tasks=[id(task)])
     if len(found) < len(futures) and "asyncio.tasks" in sys.modules:
-        for ident, stack in looked.items():
-            found.update((key, End(ident)) for key in unstarted(_loop_of(stack)) if key in futures)
+        for loop, ident in loops.values():
+            found.update((key, End(ident)) for key in unstarted(loop) if key in futures)
     return found
-
-
-def _loop_of(stack: Stack) -> object:
-    running = running_in(stack)
-    return running.loop if running is not None else None

@@ -15,6 +15,7 @@ import operator
 import sys
 from functools import partial
 from itertools import accumulate, chain, compress, repeat, takewhile, tee
+from operator import attrgetter
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +49,11 @@ def stack_of(ident: int, limit: int) -> Stack:
 def locals_of(frame: FrameType) -> dict[str, Any]:
     """A frame's `f_locals`."""
     return _uncollected(partial(getattr, frame, "f_locals"))
+
+
+def attributes_at_once(value: object, of: attrgetter[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Several attributes of a coroutine, its frame among them."""
+    return _uncollected(partial(of, value))
 
 
 def _innermost() -> dict[int, FrameType]:

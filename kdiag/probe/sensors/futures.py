@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from itertools import islice
-from types import CellType, FunctionType, GetSetDescriptorType
+from types import CellType, FunctionType, GetSetDescriptorType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from .calls import attribute_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CALLBACKS = 64
-_HANDLES = 1000
+_HANDLES = 2000
 
 
 def told_by(value: object, name: str) -> Any:
@@ -47,10 +47,30 @@ def source_of(future: object) -> object | None:
     return None
 
 
+def inner_of(future: object) -> object | None:
+    """The future that `shield` keeps from being cancelled with this one; None where it is no such one."""
+    callbacks = attribute(future, "_callbacks")
+    for callback in callbacks[:_CALLBACKS] if type(callbacks) is list else ():
+        found = _in_closure(callback[0], "asyncio.tasks", "_outer_done_callback", "inner")
+        if found is not None:
+            return found
+    return None
+
+
 def attribute(future: object, name: str) -> Any:
     """An attribute of a future or a task of asyncio's, written in C or in Python."""
     found = told_by(future, name)
     return found if found is not None else instance_dict(future).get(name)
+
+
+def time_limited(loop: object) -> Iterator[object]:
+    """The tasks that an `asyncio.timeout` of this loop's will cancel."""
+    scheduled = instance_dict(loop).get("_scheduled")
+    limit = getattr(sys.modules.get("asyncio.timeouts"), "Timeout", None)
+    for handle in list(islice(scheduled, _HANDLES)) if type(scheduled) is list and limit is not None else ():
+        callback = attribute_of(handle, "_callback")
+        if type(callback) is MethodType and type(callback.__self__) is limit:
+            yield instance_dict(callback.__self__).get("_task")
 
 
 def unstarted(loop: object) -> Iterator[int]:

@@ -18,7 +18,7 @@ from .places import instance_dict, text
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from .frames import Stack
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Functions of asyncio whose `self` is a loop, or has one.
 _RUNNING = {("asyncio.base_events", "run_forever"), ("asyncio.base_events", "_run_once")}
 _RUNNER = ("asyncio.runners", "run")
+_RUN_BY = frozenset({"run_forever", "_run_once", "run"})
 _RUNS = frozenset({"run_until_complete", "run_forever"})
 _NAMES = 64
 
@@ -37,10 +38,19 @@ class Running(NamedTuple):
     height: int
 
 
+def loops_of(looked: Mapping[int, Stack]) -> dict[int, tuple[object, int]]:
+    """The loops that run on these stacks, by id, each with its thread's ident."""
+    if "asyncio.events" not in sys.modules:
+        return {}
+    found = ((running_in(stack), ident) for ident, stack in looked.items())
+    return {id(running.loop): (running.loop, ident) for running, ident in found if running is not None}
+
+
 def running_in(stack: Stack) -> Running | None:
     """The loop that runs on a stack."""
     for depth, frame in enumerate(stack):
-        key = text(frame.f_globals.get("__name__")), frame.f_code.co_name
+        name = frame.f_code.co_name
+        key = (text(frame.f_globals.get("__name__")) if name in _RUN_BY else "", name)
         if key in _RUNNING:
             return _running(local(frame, "self"))
         if key == _RUNNER:

@@ -1,4 +1,4 @@
-"""All threads of the target: names, stacks, and what each waits for.
+"""All threads of the target, and the tasks of its loops: names, stacks, and what each waits for.
 
 A look is taken when it is asked for. On builds without the GIL stacks are left out: there is no safe way to walk the
 frames of a thread that runs meanwhile.
@@ -9,17 +9,26 @@ from __future__ import annotations
 import time
 from collections import Counter
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..turns import Turns
-from . import acquired, blocks, calls
-from .ends import UNKNOWN, End, described_wait, ends_of
+from . import acquired, blocks, calls, tasks
+from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved
 from .frames import Stack, stacks
 from .places import places_of, text, threads_and_ours
 from .pools import describe, find_pools
+from .running_loops import loops_of
+from .tasks import tasks_of
 from .waits import Wait, wait_of
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .pools import Pool
+    from .tasks import Task
+
 _THREADS = 256
+_TASKS = 2000
 _FRAMES = 96
 _SHAPE_FRAMES = 3
 _ALIKE = 64
@@ -45,6 +54,7 @@ class ThreadsSensor:
         calls.forget()
         blocks.forget()
         acquired.forget()
+        tasks.forget()
 
     def tick(self) -> None:
         """Nothing happens between two questions."""
@@ -55,27 +65,52 @@ class ThreadsSensor:
         Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
         """
         at = time.perf_counter()
-        known, ours = threads_and_ours()
-        looked = {
-            ident: stack
-            for ident, stack in stacks(_FRAMES).items()
-            if ident in known or not (ident in ours or _is_ours(stack))
-        }
-        idents = list({**looked, **known})
-        waits = _waits(looked)
-        pools = find_pools(looked)
-        ends = ends_of(looked, waits, pools)
+        seen = _look(_TASKS)
+        waits, ends, looked = seen.waits, seen.ends, seen.looked
+        idents = list({**looked, **seen.known})
         self.dropped += max(0, len(idents) - _THREADS)
         return {
             "at": at,
             "threads": [
-                _thread(ident, known.get(ident, {}), looked.get(ident, []), waits.get(ident), ends.get(ident, UNKNOWN))
+                _thread(ident, seen.known.get(ident, {}), looked.get(ident, []), waits.get(ident), ends.of_threads)
                 for ident in _important_first(idents, waits, ends)[:_THREADS]
             ],
-            "pools": describe(pools, waits),
+            "pools": describe(seen.pools, waits),
+            "tasks": [described_task(task, ends) for task in involved(seen.tasks, ends)],
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
         }
+
+    def tasks(self, most: int) -> dict[str, Any]:
+        """The tasks that have not ended, `most` at most, and how many there are of which so many were looked at."""
+        seen = _look(most)
+        return {"tasks": [described_task(task, seen.ends) for task in seen.tasks], "count": seen.total}
+
+
+class _Seen(NamedTuple):
+    """All threads and tasks of one look."""
+
+    known: Mapping[int, dict[str, Any]]
+    looked: dict[int, Stack]
+    waits: dict[int, Wait]
+    pools: list[Pool]
+    tasks: list[Task]
+    total: int
+    ends: Ends
+
+
+def _look(tasks: int) -> _Seen:
+    """Look at all threads but ours, and at so many tasks."""
+    known, ours = threads_and_ours()
+    looked = {
+        ident: stack
+        for ident, stack in stacks(_FRAMES).items()
+        if ident in known or not (ident in ours or _is_ours(stack))
+    }
+    waits = _waits(looked)
+    pools, loops = find_pools(looked), loops_of(looked)
+    found, total = tasks_of(loops, looked, tasks)
+    return _Seen(known, looked, waits, pools, found, total, ends_of(looked, waits, pools, found, loops))
 
 
 def _waits(looked: dict[int, Stack]) -> dict[int, Wait]:
@@ -105,16 +140,16 @@ def _shape(stack: Stack) -> tuple[int, ...]:
     return tuple(chain.from_iterable((id(frame.f_code), frame.f_lasti) for frame in stack[:_SHAPE_FRAMES]))
 
 
-def _important_first(idents: list[int], waits: dict[int, Wait], ends: dict[int, End]) -> list[int]:
+def _important_first(idents: list[int], waits: dict[int, Wait], ends: Ends) -> list[int]:
     """All threads, first those that wait for another one and those that can end such a wait."""
     involved = {ident for ident, wait in waits.items() if wait.kind not in _HELD_BY_NOBODY}
-    for end in ends.values():
+    for end in (*ends.of_threads.values(), *ends.of_tasks.values()):
         involved.update((end.owner, *end.workers, *end.holders))
     return sorted(idents, key=lambda ident: (ident not in involved, ident not in waits))
 
 
 def _thread(
-    ident: int, known: dict[str, Any], stack: Stack, wait: Wait | None, end: End
+    ident: int, known: dict[str, Any], stack: Stack, wait: Wait | None, ends: Mapping[int, Any]
 ) -> dict[str, Any]:  # fmt: skip
     native = known.get("_native_id")
     described: dict[str, Any] = {
@@ -125,7 +160,7 @@ def _thread(
         "frames": [list(place) for place in places_of(stack)],
     }
     if wait is not None:
-        described["wait"] = described_wait(wait, end)
+        described["wait"] = described_wait(wait, ends.get(ident, UNKNOWN))
     return described
 
 
