@@ -8,9 +8,9 @@ Separate from `tasks`, which says what a task waits for and who can end that.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
-from itertools import islice
 from operator import attrgetter
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,11 +20,12 @@ from .futures import attribute
 from .places import instance_dict, namespaces, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from .frames import Stack
 
 _DEEPEST = 64
+_TRIALS = 3
 _LINKS = {
     CoroutineType: attrgetter("cr_frame", "cr_await", "cr_running"),
     GeneratorType: attrgetter("gi_frame", "gi_yieldfrom", "gi_running"),
@@ -54,19 +55,27 @@ def registered(loops: Iterable[object], most: int) -> tuple[list[Any], int]:
     if sys.version_info >= (3, 14):
         for loop in loops:
             tasks = module.all_tasks(loop)
-            found += islice(tasks, most)
+            found += list(tasks)[:most]
             count += len(tasks)
         return found, count
     for name in ("_scheduled_tasks", "_all_tasks"):  # 3.12, before
         references = instance_dict(getattr(module, name, None)).get("data")
         if type(references) is set:
-            found += [task for reference in list(islice(references, most)) if (task := reference()) is not None]
+            found += [task for reference in items(references)[:most] if (task := reference()) is not None]
             count += len(references)
     eager = getattr(module, "_eager_tasks", None)
     if type(eager) is set:
-        found += islice(eager, most)
+        found += items(eager)[:most]
         count += len(eager)
     return found, count
+
+
+def items(several: Collection[Any]) -> list[Any]:
+    """What is in a list or a set at one moment: a collection in the midst of it may let other threads change it."""
+    for _ in range(_TRIALS):
+        with contextlib.suppress(RuntimeError):
+            return list(several)  # one call into C
+    return []
 
 
 def name_of(task: object) -> str:

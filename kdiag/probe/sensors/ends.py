@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..turns import Turns
 from .futures import source_of, unstarted
 from .holders import HELD, Held, held_in, holders_of, owner_of
 from .places import places_of
@@ -68,15 +69,14 @@ def ends_of(
     awaited = [*waits.values(), *(task.wait for task in endless.values() if task.wait is not None)]
     futures = {id(wait.value): wait.value for wait in awaited if wait.kind == "future"}
     of_futures = _ends_of_futures(futures, pools, loops)
-    return Ends(
-        {ident: _end_of(wait, of_futures, holders) for ident, wait in waits.items()},
-        {
-            key: End(tasks=[id(each) for each in task.needs]) if task.needs else _end_of(task.wait, of_futures, holders)
-            for key, task in endless.items()
-            if task.wait is not None
-        },
-        holding,
-    )
+    turns, of_tasks = Turns(), {}
+    for key, task in endless.items():
+        turns.next()
+        if task.needs:
+            of_tasks[key] = End(tasks=[id(each) for each in task.needs])
+        elif task.wait is not None:
+            of_tasks[key] = _end_of(task.wait, of_futures, holders)
+    return Ends({ident: _end_of(wait, of_futures, holders) for ident, wait in waits.items()}, of_tasks, holding)
 
 
 def described_wait(wait: Wait, end: End) -> dict[str, Any]:
@@ -108,8 +108,9 @@ def described_task(task: Task, ends: Ends) -> dict[str, Any]:
         "state": "running" if task.running else "ready" if task.ready else "waiting",
         "frames": [list(place) for place in places_of(task.frames)],
     }  # fmt: skip
-    if task.wait is not None:
-        described["wait"] = described_wait(task.wait, ends.of_tasks.get(id(task.task), UNKNOWN))
+    wait = task.named_wait()
+    if wait is not None:
+        described["wait"] = described_wait(wait, ends.of_tasks.get(id(task.task), UNKNOWN))
     return described
 
 
@@ -120,8 +121,9 @@ def _add_tasks(holders: dict[int, list[Held]], waits: Mapping[int, Wait], tasks:
     """
     wanted = {id(wait.value) for wait in waits.values() if wait.kind in HELD and not wait.owner} - set(holders)
     wanted |= {id(task.wait.value) for task in tasks if task.wait is not None and task.wait.kind in HELD}
-    found = set()
+    turns, found = Turns(), set()
     for task in tasks if wanted else ():
+        turns.next()
         wait = task.wait
         let_go = id(lock_of(wait.value)) if wait is not None and wait.kind == "condition" else 0
         awaits = wait.value if wait is not None and wait.kind in HELD else None

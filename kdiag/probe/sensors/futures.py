@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from itertools import islice
 from types import CellType, FunctionType, GetSetDescriptorType, MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +16,14 @@ from .calls import attribute_of
 from .places import instance_dict, namespaces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _CALLBACKS = 64
 _HANDLES = 2000
+_KNOWN = 64
 
-
-def told_by(value: object, name: str) -> Any:
-    """An attribute of an object of the interpreter's own, by its descriptor; None where it has none."""
-    for names in namespaces(type(value)):
-        descriptor = names.get(name)
-        if type(descriptor) is GetSetDescriptorType:
-            return descriptor.__get__(value)
-        if descriptor is not None:
-            return None
-    return None
+# By id of a class and an attribute's name; the class is held so that its id is not given away again.
+_getters: dict[tuple[int, str], tuple[type, Callable[[Any], Any]]] = {}
 
 
 def source_of(future: object) -> object | None:
@@ -58,16 +50,36 @@ def inner_of(future: object) -> object | None:
 
 
 def attribute(future: object, name: str) -> Any:
-    """An attribute of a future or a task of asyncio's, written in C or in Python."""
-    found = told_by(future, name)
-    return found if found is not None else instance_dict(future).get(name)
+    """An attribute of a future or a task of asyncio's, written in C or in Python, by no code of the target's."""
+    kind = type(future)
+    known = _getters.get((id(kind), name))
+    if known is None:
+        if len(_getters) >= _KNOWN:
+            forget()
+        known = _getters[id(kind), name] = (kind, _getter(kind, name))
+    return known[1](future)
+
+
+def _getter(kind: type, name: str) -> Callable[[Any], Any]:
+    for names in namespaces(kind):
+        found = names.get(name)
+        if type(found) is GetSetDescriptorType:
+            return found.__get__
+        if found is not None:
+            return lambda future: instance_dict(future).get(name, found)
+    return lambda future: instance_dict(future).get(name)
+
+
+def forget() -> None:
+    """Let go of the classes that were looked at."""
+    _getters.clear()
 
 
 def time_limited(loop: object) -> Iterator[object]:
     """The tasks that an `asyncio.timeout` of this loop's will cancel."""
     scheduled = instance_dict(loop).get("_scheduled")
     limit = getattr(sys.modules.get("asyncio.timeouts"), "Timeout", None)
-    for handle in list(islice(scheduled, _HANDLES)) if type(scheduled) is list and limit is not None else ():
+    for handle in scheduled[:_HANDLES] if type(scheduled) is list and limit is not None else ():
         callback = attribute_of(handle, "_callback")
         if type(callback) is MethodType and type(callback.__self__) is limit:
             yield instance_dict(callback.__self__).get("_task")
@@ -76,7 +88,7 @@ def time_limited(loop: object) -> Iterator[object]:
 def unstarted(loop: object) -> Iterator[int]:
     """The ids of the futures whose coroutines a loop was given by other threads, and has not even started."""
     ready = instance_dict(loop).get("_ready")
-    for handle in list(islice(ready, _HANDLES)) if type(ready) is deque else ():
+    for handle in list(ready)[:_HANDLES] if type(ready) is deque else ():
         future = _in_closure(attribute_of(handle, "_callback"), "asyncio.tasks", "callback", "future")
         if future is not None:
             yield id(future)

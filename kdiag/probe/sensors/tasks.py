@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..turns import Turns
 from .calls import LONGEST_CODE, MISSING, chain_at, instructions, local, object_of, reached
-from .coroutines import coroutines_of, name_of, registered
+from .coroutines import coroutines_of, items, name_of, registered
 from .futures import attribute, inner_of, source_of, time_limited
 from .places import instance_dict
 from .waits import Wait, lock_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import CodeType, FrameType
 
     from .calls import Chain
@@ -36,6 +36,10 @@ _WAITS = {
     "asyncio.tasks": {"sleep": "sleep", "wait_for": "task", "wait": "tasks", "_wait": "tasks"},
     "asyncio.taskgroups": {"__aexit__": "tasks", "_aexit": "tasks"},
 }  # fmt: skip
+_FUNCTIONS: dict[str, list[tuple[str, str]]] = {}
+for _module, _kinds in _WAITS.items():
+    for _function, _kind in _kinds.items():
+        _FUNCTIONS.setdefault(_function, []).append((_module, _kind))
 _KINDS = (
     ("lock", "locks", "Lock"), ("semaphore", "locks", "Semaphore"), ("event", "locks", "Event"),
     ("condition", "locks", "Condition"), ("barrier", "locks", "Barrier"), ("queue", "queues", "Queue"),
@@ -44,7 +48,8 @@ _AWAITING = frozenset({
     "SEND", "YIELD_VALUE", "YIELD_FROM", "RESUME", "JUMP_BACKWARD_NO_INTERRUPT", "LOAD_CONST", "GET_AWAITABLE",
     "LOAD_COMMON_CONSTANT", "PUSH_NULL", "EXTENDED_ARG", "NOP",
 })  # fmt: skip
-_HELD = frozenset({"lock", "semaphore", "future"})
+_HELD = frozenset({"lock", "semaphore", "future"})  # what another one may hold, or bring
+_AGAIN = 8
 _CHILDREN = 64
 _KNOWN = 256
 
@@ -79,27 +84,84 @@ class Task(NamedTuple):
         """Its name, if it is a text."""
         return name_of(self.task)
 
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for what another one holds, or has to bring."""
+        if self.wait is None or self.wait.kind not in _HELD:
+            return False
+        return self.wait.kind != "future" or self.wait.value is not attribute(self.task, "_fut_waiter")
 
-def tasks_of(loops: Mapping[int, tuple[object, int]], looked: Mapping[int, Stack], most: int) -> tuple[list[Task], int]:
+    def named_wait(self) -> Wait | None:
+        """Its wait with what the code that awaits calls the object; "" where it does not by a plain chain."""
+        wait = self.wait
+        if wait is None or wait.depth >= len(self.frames) or _library(self.frames[wait.depth]):
+            return wait
+        values = (wait.value, attribute(self.task, "_fut_waiter"))
+        return wait._replace(name=_name(self.frames[wait.depth], values))
+
+
+class Idle:
+    """The tasks that were seen to wait for nobody who is known, while they wait for the same: by ids alone.
+
+    Services have thousands of these. Now and then all are looked at again, for ids are given away again.
+    """
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._before: set[tuple[int, int]] = set()
+        self._now: set[tuple[int, int]] = set()
+
+    def next(self) -> None:
+        """Another look begins."""
+        self._looks += 1
+        self._before, self._now = (self._now if self._looks % _AGAIN else set()), set()
+
+    def knows(self, task: object) -> bool:
+        """Whether a task waits for the same as at the last look, and for nobody."""
+        key = id(task), id(attribute(task, "_fut_waiter"))
+        known = key in self._before
+        if known:
+            self._now.add(key)
+        return known
+
+    def note(self, task: Task) -> None:
+        """Take in what a task was seen to wait for."""
+        if task.wait is not None and not task.needs and not task.asks:
+            self._now.add((id(task.task), id(attribute(task.task, "_fut_waiter"))))
+
+
+def tasks_of(
+    loops: Mapping[int, tuple[object, int]], looked: Mapping[int, Stack], waits: Iterable[Wait], most: int, idle: Idle
+) -> tuple[list[Task], int]:
     """The tasks that have not ended, `most` at most, and how many there are in all.
 
     Args:
         loops: those that run, by id, each with the ident of its thread.
         looked: the stacks of all threads.
+        waits: what the threads wait for.
         most: so many are looked at.
+        idle: those that need not be looked at again, unless somebody waits for what they may hold or bring.
     """
     found, count = registered((loop for loop, _ in loops.values()), most)
-    turns, tasks = Turns(), []
+    turns, tasks, skipped = Turns(), [], []
+    idle.next()
     for task in found[:most]:
         turns.next()
-        if attribute(task, "_state") == "PENDING":
+        if idle.knows(task):
+            skipped.append(task)
+        elif attribute(task, "_state") == "PENDING":
+            tasks.append(_look(task, loops, looked))
+            idle.note(tasks[-1])
+    if any(wait.kind in _HELD for wait in waits) or any(task.asks for task in tasks):
+        for task in skipped:
+            turns.next()
             tasks.append(_look(task, loops, looked))
     return _with_limits(tasks, loops), count
 
 
 def _with_limits(tasks: list[Task], loops: Mapping[int, tuple[object, int]]) -> list[Task]:
     """The same, with those marked that `asyncio.timeout` will cancel; looked for where it matters."""
-    if not any(task.needs or (task.wait is not None and task.wait.kind in _HELD) for task in tasks):
+    if not any(task.needs or task.asks for task in tasks):
         return tasks
     limited = {id(task) for loop, _ in loops.values() for task in time_limited(loop)}
     return [task._replace(limited=task.limited or id(task.task) in limited) for task in tasks]
@@ -109,7 +171,7 @@ def _look(task: object, loops: Mapping[int, tuple[object, int]], looked: Mapping
     loop = attribute(task, "_loop")
     thread = loops[id(loop)][1] if id(loop) in loops else 0
     frames, running = coroutines_of(task)
-    if running:
+    if running and frames:
         return Task(task, thread, _on_stack(frames[-1], looked.get(thread, [])) or frames, True, False, None, (), False)
     future = attribute(task, "_fut_waiter")
     if future is None or attribute(future, "_state") != "PENDING":
@@ -128,31 +190,28 @@ def _wait_of(frames: Stack, future: object) -> tuple[Wait, tuple[Any, ...]]:
     """What a task waits for whose innermost wait is for a future, and the tasks that must end first."""
     inner = list(takewhile(_library, frames))
     depth = min(len(inner), max(0, len(frames) - 1))
-    caller = frames[len(inner)] if len(inner) < len(frames) else None
     kind = _library(inner[-1]) if inner else None
     if kind in {"lock", "event", "condition", "barrier", "queue"}:
         value = local(frames[0], "self")
-        return Wait(kind_of(value) or "future", value, _name(caller, value), 0, depth), ()
+        return Wait(kind_of(value) or "future", value, "", 0, depth), ()
     if kind == "sleep":
         return Wait("sleep", future, "", 0, depth), ()
     if kind == "tasks":
         waited = _waited_for(inner)
         return Wait("tasks", waited if waited is not None else future, "", 0, depth), _pending(waited)
-    return _wait_for_future(caller, future, depth)
+    return _wait_for_future(future, depth)
 
 
-def _wait_for_future(caller: FrameType | None, future: object, depth: int) -> tuple[Wait, tuple[Any, ...]]:
+def _wait_for_future(future: object, depth: int) -> tuple[Wait, tuple[Any, ...]]:
     if type(future) is getattr(sys.modules.get("asyncio.tasks"), "_GatheringFuture", None):
         children = object.__getattribute__(future, "_children")  # its own class is asyncio's, and has no descriptor
         return Wait("tasks", future, "", 0, depth), _pending(children)
     inner = inner_of(future)
     future = inner if inner is not None else future  # of shield
     if is_task(future):
-        return Wait("task", future, _name(caller, future), 0, depth), (future,)
+        return Wait("task", future, "", 0, depth), (future,)
     source = source_of(future)
-    if source is not None:
-        return Wait("future", source, _name(caller, future), 0, depth), ()
-    return Wait("future", future, _name(caller, future), 0, depth), ()
+    return Wait("future", source if source is not None else future, "", 0, depth), ()
 
 
 def _waited_for(inner: Stack) -> Any:
@@ -168,7 +227,7 @@ def _waited_for(inner: Stack) -> Any:
 
 
 def _pending(tasks: Any) -> tuple[Any, ...]:
-    several = list(tasks)[:_CHILDREN] if type(tasks) in {list, set, tuple} else []
+    several = items(tasks)[:_CHILDREN] if type(tasks) in {list, set, tuple} else []
     return tuple(task for task in several if is_task(task) and attribute(task, "_state") == "PENDING")
 
 
@@ -199,20 +258,17 @@ def _is_limited(frames: Stack) -> bool:
 
 def _library(frame: FrameType) -> str | None:
     """The kind of wait that a frame of asyncio's stands for."""
-    name = frame.f_code.co_name
-    for module, kinds in _WAITS.items():
-        if name in kinds and module in sys.modules and frame.f_globals is vars(sys.modules[module]):
-            return kinds[name]
+    for module, kind in _FUNCTIONS.get(frame.f_code.co_name, ()):
+        if module in sys.modules and frame.f_globals is vars(sys.modules[module]):
+            return kind
     return None
 
 
-def _name(frame: FrameType | None, value: object) -> str:
-    """How the frame that awaits something names it; "" where it does not by a plain chain."""
-    if frame is None:
-        return ""
+def _name(frame: FrameType, values: tuple[object, ...]) -> str:
+    """How the frame that awaits one of these names it."""
     for chain in _awaited(frame.f_code, frame.f_lasti):
         found = reached(frame, chain)
-        if found is not None and value is not MISSING and (found.value is value or lock_of(found.value) is value):
+        if found is not None and any(value is found.value or value is lock_of(found.value) for value in values):
             return found.name
     return ""
 

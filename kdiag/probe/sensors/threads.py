@@ -12,13 +12,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..turns import Turns
-from . import acquired, blocks, calls, tasks
+from . import acquired, blocks, calls, futures, tasks
 from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved
 from .frames import Stack, stacks
 from .places import places_of, text, threads_and_ours
 from .pools import describe, find_pools
 from .running_loops import loops_of
-from .tasks import tasks_of
+from .tasks import Idle, tasks_of
 from .waits import Wait, wait_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _PACKAGE = f"{__package__.rpartition('.')[0]}."
 
 
 class ThreadsSensor:
-    """See the module; it keeps nothing between two looks."""
+    """See the module; between two looks it keeps nothing but ids."""
 
     name = "threads"
     buffered = 0
@@ -45,6 +45,7 @@ class ThreadsSensor:
 
     def __init__(self) -> None:
         self.dropped = 0
+        self._idle = Idle()
 
     def start(self) -> None:
         """Nothing to begin."""
@@ -55,6 +56,7 @@ class ThreadsSensor:
         blocks.forget()
         acquired.forget()
         tasks.forget()
+        futures.forget()
 
     def tick(self) -> None:
         """Nothing happens between two questions."""
@@ -65,7 +67,7 @@ class ThreadsSensor:
         Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
         """
         at = time.perf_counter()
-        seen = _look(_TASKS)
+        seen = _look(_TASKS, self._idle)
         waits, ends, looked = seen.waits, seen.ends, seen.looked
         idents = list({**looked, **seen.known})
         self.dropped += max(0, len(idents) - _THREADS)
@@ -83,7 +85,7 @@ class ThreadsSensor:
 
     def tasks(self, most: int) -> dict[str, Any]:
         """The tasks that have not ended, `most` at most, and how many there are of which so many were looked at."""
-        seen = _look(most)
+        seen = _look(most, Idle())
         return {"tasks": [described_task(task, seen.ends) for task in seen.tasks], "count": seen.total}
 
 
@@ -99,7 +101,7 @@ class _Seen(NamedTuple):
     ends: Ends
 
 
-def _look(tasks: int) -> _Seen:
+def _look(tasks: int, idle: Idle) -> _Seen:
     """Look at all threads but ours, and at so many tasks."""
     known, ours = threads_and_ours()
     looked = {
@@ -109,7 +111,7 @@ def _look(tasks: int) -> _Seen:
     }
     waits = _waits(looked)
     pools, loops = find_pools(looked), loops_of(looked)
-    found, total = tasks_of(loops, looked, tasks)
+    found, total = tasks_of(loops, looked, waits.values(), tasks, idle)
     return _Seen(known, looked, waits, pools, found, total, ends_of(looked, waits, pools, found, loops))
 
 
