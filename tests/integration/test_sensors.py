@@ -209,7 +209,7 @@ TASKS = {
     "all_of": ("tasks", "", ["cook", "get"]),
     "either": ("tasks", "", []),
     "group": ("tasks", "", ["child"]),
-    "timed": ("task", "", []),
+    "timed": ("task", "task", []),
 }
 
 
