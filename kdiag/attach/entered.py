@@ -37,7 +37,8 @@ class Entry:
     way: Literal["parked", "pending"]
     pause_s: float
     _machine: Machine
-    _blocks: tuple[tuple[int, int], ...]  # address, size
+    _blocks: tuple[tuple[int, int], ...]  # to be wiped: address, size
+    _text_at: int
     _stack_at: int
     _state: int
     wiped: bool = field(default=False, init=False)
@@ -71,10 +72,9 @@ class Entry:
         in_own_thread(self._disarm)
 
     def _disarm(self) -> bool:
-        _, (text_at, _) = self._blocks
         for tid in dict.fromkeys((self.tid, self.pid)):
             with contextlib.suppress(NotNowError, OSError), StoppedThread(tid) as thread:
-                thread.write(text_at, bytes(POINTER_SIZE))
+                thread.write(self._text_at, bytes(POINTER_SIZE))
                 return True
         return False
 

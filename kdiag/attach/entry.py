@@ -25,7 +25,7 @@ from kdiag.attach.functions import find_functions, find_pending_calls
 from kdiag.attach.machine import PEND, SPAWN, Machine, fill, machine_of
 from kdiag.attach.maps import Mapping, read_maps
 from kdiag.attach.memory import TargetMemory
-from kdiag.attach.padding import find_room
+from kdiag.attach.padding import Room, find_room
 from kdiag.attach.ptrace import NotNowError, StoppedThread
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL, Clock
@@ -95,8 +95,7 @@ class _Plan:
     interpreter: tuple[tuple[int, int], ...]
     interpreter_path: str
     literals: dict[str, int]
-    code_at: int
-    text_at: int
+    room: Room
     text: bytes
 
 
@@ -115,7 +114,7 @@ def _plan(facts: ProcessFacts, text: bytes) -> _Plan:
     literals = find_functions(facts.pid, interpreter.path, mappings)
     ended = _padded(text + b"\0")
     with TargetMemory(facts.pid) as memory:
-        room = find_room(memory, mappings, len(_padded(machine.code)), len(ended))
+        room = find_room(memory, mappings, _padded(machine.code), ended)
     if room is None:
         message = f"process {facts.pid} cannot be entered: none of its files has {len(ended)} bytes of padding"
         raise KdiagError("no-room-for-code", message, hint="start the service with: kdiag run -- …")
@@ -125,8 +124,8 @@ def _plan(facts: ProcessFacts, text: bytes) -> _Plan:
         features,
         interpreter.writable,
         interpreter.path,
-        {**literals, "text": room[1]},
-        *room,
+        {**literals, "text": room.text_at},
+        room,
         ended,
     )
 
@@ -230,17 +229,32 @@ class _Attempt:
             if entry == PEND and (thread.in_restartable_sequence() or self._in_pending_calls(registers)):
                 raise NotNowError("it stands in a sequence of instructions that must not be interrupted")
             vectors = thread.registers(machine.vectors) if machine.vectors is not None else b""
-            borrowed = machine.borrow(registers, vectors, plan.code_at + entry, self._state, call)
-            resume = {"resume": borrowed.resume, "resume_interrupted": borrowed.resume_interrupted}
+            back = machine.borrow(registers, vectors, 0, self._state, call)
+            resume = {"resume": back.resume, "resume_interrupted": back.resume_interrupted}
             block = _padded(fill(machine.code, {**plan.literals, **resume}))
-            thread.write(plan.code_at, block)
-            thread.write(plan.text_at, plan.text)
+            code_at, code_stays = self._place_of(block)
+            borrowed = machine.borrow(registers, vectors, code_at + entry, self._state, call)
+            if not code_stays:
+                thread.write(code_at, block)
+            thread.write(plan.room.text_at, plan.text)
             thread.write(borrowed.stack_at, borrowed.stack)
             thread.set_registers(borrowed.registers)
+        blocks = (((code_at, len(block)), code_stays), ((plan.room.text_at, len(plan.text)), plan.room.text_stays))
         return Entry(
             plan.pid, standing.tid, "parked" if entry == SPAWN else "pending", self._clock.now() - started, machine,
-            ((plan.code_at, len(block)), (plan.text_at, len(plan.text))), borrowed.stack_at, self._state,
+            tuple(block for block, stays in blocks if not stays), plan.room.text_at, borrowed.stack_at, self._state,
         )  # fmt: skip
+
+    def _place_of(self, block: bytes) -> tuple[int, bool]:
+        """Where the code is to stand, and whether it stands there already: then others may be in it, and it stays."""
+        room = self._plan.room
+        with TargetMemory(self._plan.pid) as memory:
+            left = next((at for at in room.codes_left if memory.read(at, len(block)) == block), None)
+        if left is not None:
+            return left, True
+        if room.code_at is None:
+            raise NotNowError("there is no room for code but what killed hosts have left")
+        return room.code_at, False
 
 
 def _has_stack(mappings: Sequence[Mapping], stack_pointer: int, thread_pointer: int | None) -> bool:

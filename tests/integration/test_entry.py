@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,27 @@ def test_a_block_that_could_not_be_wiped_is_left_alone() -> None:
         assert not {at for at, _ in first._blocks} & {at for at, _ in second._blocks}
         run_in(target, pending=False)
         assert target.process.poll() is None
+
+
+def _is_through(entered: Entry, before: set[str]) -> bool:
+    return entered.progress() == "started" and tids(entered.pid) <= before
+
+
+@each_interpreter(one_per_minor=True)
+def test_what_killed_hosts_leave_takes_no_more_and_more_room(python: Interpreter) -> None:
+    text = b"0 #" + b"x" * 1_990
+    with start_target("waiting_service", python=python) as target:
+        facts, before = read_facts(target.pid), tids(target.pid)
+        places = set()
+        for number in range(30):
+            entered = enter(facts, text, pending=False)
+            until(partial(_is_through, entered, before))
+            places |= {at for at, _ in entered._blocks}
+            if number == 10:
+                entered.disarm()
+        assert len(places) <= 6  # one text, and code for each place that the thread was parked at
+        assert target.process.poll() is None
+        run_in(target, pending=False)
 
 
 OPENS_A_FIFO = """
