@@ -84,12 +84,16 @@ class Recorder:
         with self._lock:
             return len(self._stacks), len(self._process), len(self._probe)
 
-    def crash_files(self) -> list[str]:
-        """The files that matter to crashes: of their frames, and of the classes of what was None; None's come first."""
+    def source_files(self) -> list[str]:
+        """The files whose whole text matters: of containers that grow, and of crashes.
+
+        Of these their frames', and those of the classes of what was None; None's come first.
+        """
         with self._lock:
             groups = [group for sample in self._probe for group in sample.crashes.groups]
+            keepers = self._probe[-1].keepers if self._probe else None
         groups.sort(key=lambda group: group.kind != "nil")
-        found: dict[str, None] = {}
+        found: dict[str, None] = dict.fromkeys(each.file for each in keepers.growing) if keepers else {}
         for group in groups:
             found.update((frame.file, None) for frame in group.frames)
             if group.used and group.used.owner:

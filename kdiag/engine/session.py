@@ -123,7 +123,7 @@ class Session:
 
     def outcomes(self) -> tuple[Window, tuple[Outcome, ...]]:
         """The window up to now and what the detectors make of it."""
-        sources = self._reader.texts(self._recorder.crash_files()[:_MOST_FILES])
+        sources = self._reader.texts(self._recorder.source_files()[:_MOST_FILES])
         window = self._recorder.window(
             self.clock.now(), self._lines(), self._limitations(), ended=self.ended, sources=sources
         )

@@ -30,6 +30,7 @@ from kdiag.machinery.clock import Clock
 from kdiag.sources.probe_collector import Collector, account
 from kdiag.sources.probe_crashes import CrashCounts, Crashes
 from kdiag.sources.probe_maps import MapCounts, Maps
+from kdiag.sources.probe_memory import KEEPERS, KeepersTold, MemoryTold, grows, keepers_of
 from kdiag.sources.told import Kind, decoded
 from kdiag.sources.tools import SourceError
 
@@ -120,17 +121,14 @@ class _Loops(msgspec.Struct, frozen=True):
     tasks: _Count | None
 
 
-class _Memory(msgspec.Struct, frozen=True):
-    blocks: _Count
-
-
 class _Answer(msgspec.Struct, frozen=True):
     gc: Collector
     threads: _Threads
     loops: _Loops
-    memory: _Memory
+    memory: MemoryTold
     crashes: Crashes
     maps: Maps
+    keepers: KeepersTold | None = None
 
 
 @dataclass
@@ -147,6 +145,8 @@ class ProbeSource:
     _before: _Answer | None = field(default=None, init=False)
     _crashes: CrashCounts = field(default_factory=CrashCounts, init=False)
     _maps: MapCounts = field(default_factory=MapCounts, init=False)
+    _first_memory: MemoryTold | None = field(default=None, init=False)
+    _seeks_keepers: bool = field(default=False, init=False)
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
     _spent_s: float = field(default=0.0, init=False)  # by the probe on the last answer
@@ -162,6 +162,7 @@ class ProbeSource:
             if not isinstance(started, list) or not set(SENSORS) <= set(started):
                 raise SourceError("sensor-failed", f"The probe started only these sensors: {started}.")
             self._before = self._read()
+            self._first_memory = self._before.memory
             self._crashes.account(self._before.crashes)
             self._maps.account(self._before.maps)
             self._first_cost = self._last_cost = self.channel.cost()
@@ -180,6 +181,7 @@ class ProbeSource:
         try:
             before_s = self.channel.cost().cpu_s
             answer = self._read()
+            self._seek_keepers(answer.memory)
             self._last_cost = self.channel.cost()
             self._spent_s = self._last_cost.cpu_s - before_s
         except KdiagError as error:
@@ -205,6 +207,7 @@ class ProbeSource:
             maps=self._maps.account(answer.maps),
             pools=_pools(answer.threads),
             tasks_seen=_tasks(answer.threads.tasks),
+            keepers=keepers_of(answer.keepers) if answer.keepers else None,
         )  # fmt: skip
 
     @property
@@ -225,6 +228,12 @@ class ProbeSource:
         elapsed = last.elapsed_s - first.elapsed_s
         return max(0.0, last.cpu_s - first.cpu_s) / elapsed if elapsed > 0 else 0.0, last.longest_pause_s
 
+    def _seek_keepers(self, now: MemoryTold) -> None:
+        """Have the containers looked for that become longer, once the memory grows."""
+        if not self._seeks_keepers and self._first_memory is not None and grows(self._first_memory, now):
+            self.channel.request("start", START_WITHIN_S, sensors=[KEEPERS])
+            self._seeks_keepers = True
+
     def _read(self) -> _Answer:
         before = self._before
         since = {}
@@ -233,7 +242,8 @@ class ProbeSource:
                 "gc": before.gc.sequence, "loops": before.loops.sequence, "crashes": before.crashes.sequence,
                 "maps": before.maps.sequence,
             }  # fmt: skip
-        result = self.channel.request("read", sensors={name: since.get(name, 0) for name in SENSORS})
+        names = (*SENSORS, KEEPERS) if self._seeks_keepers else SENSORS
+        result = self.channel.request("read", sensors={name: since.get(name, 0) for name in names})
         return decode(result)
 
 

@@ -247,3 +247,28 @@ def test_pools_are_known_by_their_workers(python: Interpreter) -> None:
     assert pools["idle"]["idle"] == pools["idle"]["workers"] == ["idle_0", "idle_1", "idle_2"]
     threads = pools["multiprocessing.pool"]
     assert (threads["size"], threads["queued"], threads["idle"], len(threads["workers"])) == (None, 3, [], 2)
+
+
+KEEPERS = {
+    ".SESSIONS": "Session", ".Registry.by_class": "Session", ".registry.held": "Session", ".slotted.queue": "Session",
+    ".wrapped (closure seen)": "Session", ".default (default argument)": "Session", ".cached": "Session",
+    ".BAG": "Session", ".NESTED[…]": "bytes", ".TEXTS": "str", ".counts": "int", ".alive": "Registry",
+}  # fmt: skip
+
+
+@each_interpreter()
+def test_containers_that_grow_are_found_wherever_they_are(python: Interpreter) -> None:
+    said = play(python, "keepers")
+    assert said["touched"] == []  # no code of the service's ran
+    growing = {each["root"] + each["path"]: each for each in said["data"]["growing"]}
+    found = {name.removeprefix("keepers"): each["types"][0][0] for name, each in growing.items()}
+    assert found.pop("", None) is None
+    local = {name: types for name, types in found.items() if "(local " in name}
+    assert set(local.values()) == {"bytes"}, found
+    assert {name: found.get(name) for name in KEEPERS} == KEEPERS
+    assert not {".fixed", ".weak", ".weak.data"} & set(found), found
+    assert all(each["after"] > each["before"] and each["seconds"] > 0 for each in growing.values())
+    assert 5_000 < growing["keepers.SESSIONS"]["each"] < 6_000
+    assert growing["keepers.NESTED[…]"]["containers"] == 2
+    assert said["known"] > 0
+    assert (said["left"], said["referrers"]) == (0, 0)

@@ -261,6 +261,8 @@ SICK = (
     Case("hot-loop", "hot_loop", "cpu-hot-loop"),
     Case("hot-c-call", "hot_c_call", "cpu-hot-loop", "critical", notes="the GIL is never released"),
     Case("memory-leak", "memory_leak", "memory-leak", culprit=False, notes="5 MB/s for two minutes"),
+    Case("memory-leak-closure", "leaks", "memory-leak", arguments=("closure",), culprit=False, notes="5 MB/s"),
+    Case("memory-leak-cache", "leaks", "memory-leak", arguments=("cache",), culprit=False, notes="5 MB/s"),
     Case("fd-leak-files", "fd_leak", "fd-leak", culprit=False, notes="20/s for 40 s"),
     Case("fd-leak-sockets", "fd_leak", "fd-leak", arguments=("sockets",), culprit=False, notes="20/s for 40 s"),
     Case("thread-leak", "thread_leak", "thread-leak", culprit=False, notes="10/s for a minute"),

@@ -1,15 +1,21 @@
 """memory-leak: the process's memory grows without a pause.
 
 A cache that fills, or a batch that collects its result, grows as well: so it is a suspicion at most. The objects that
-the collector watches are counted by type meanwhile, which names the type that grows.
+the collector watches are counted by type meanwhile, which names the type that grows; a probe names the container.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kdiag.core.heap import HeapGrowth, growth
+from kdiag.core.keepers import grown, keepers, leading, place, types
 from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, passes, score, trend
+
+if TYPE_CHECKING:
+    from kdiag.core.model import Keeper, Keepers
 
 VERDICT = "memory-leak"
 
@@ -32,6 +38,7 @@ RELATIVE = Threshold(
 )
 THRESHOLDS = (GROWTH, RELATIVE)
 
+_LEAST_EXPLAINED = 0.2  # of the growth, for a container to be named
 _SPAN_S = 8.0
 _SAMPLES = 4  # a slope and its bounds take no fewer
 
@@ -54,23 +61,29 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     share = rise.growth_low / start
     if not (rise.sustained and passes(low, GROWTH) and passes(share, RELATIVE)):
         return None
-    return _finding(rise, start, source, growth(window))
+    return _finding(window, rise, start, source)
 
 
-def _finding(rise: Trend, start: float, source: str, heap: HeapGrowth | None) -> Finding:
-    grown, per_minute = rise.growth / _MIB, rise.slope * 60 / _MIB
+def _finding(window: Window, rise: Trend, start: float, source: str) -> Finding:
+    by_mib, per_minute = rise.growth / _MIB, rise.slope * 60 / _MIB
     measured = f"{PROCESS_SOURCE}.{source}"
+    heap, seen = growth(window), keepers(window)
+    keeper = leading(seen)
+    if keeper and keeper.bytes_per_s < _LEAST_EXPLAINED * rise.slope:
+        keeper = None  # it grows, but this is not why
+    title = f"Memory grew by {by_mib:.0f} MiB in {rise.span_s:.1f} s ({per_minute:.0f} MiB a minute)"
+    title += f": {keeper.name} keeps ever more {types(keeper)}" if keeper else ": a leak is suspected"
     return Finding(
         VERDICT,
         "warning",
         score(rise.growth_low / _MIB, GROWTH),
-        0.7,
-        f"Memory grew by {grown:.0f} MiB in {rise.span_s:.1f} s ({per_minute:.0f} MiB a minute): a leak is suspected",
-        f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. {_what_grows(heap)}",
-        None,
+        0.85 if keeper else 0.7,
+        title,
+        f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. {_what_grows(heap, seen, keeper)}",
+        place(keeper, window.sources) if keeper else None,
         (
             Evidence(
-                GROWTH.metric, grown, GROWTH.unit, rise.samples, measured,
+                GROWTH.metric, by_mib, GROWTH.unit, rise.samples, measured,
                 rise.growth_low / _MIB, rise.growth_high / _MIB, GROWTH.warning,
             ),
             Evidence(
@@ -78,15 +91,32 @@ def _finding(rise: Trend, start: float, source: str, heap: HeapGrowth | None) ->
                 rise.growth_low / start, rise.growth_high / start, RELATIVE.warning,
             ),
             Evidence("memory.per_minute", per_minute, "MiB/min", rise.samples, measured),
+            *(_of_keeper(keeper) if keeper else ()),
             *(heap.evidence() if heap else ()),
         ),
         suspected=True,
     )  # fmt: skip
 
 
-def _what_grows(heap: HeapGrowth | None) -> str:
+def _of_keeper(keeper: Keeper) -> tuple[Evidence, ...]:
+    source, looks = "probe.keepers", 2
+    return (
+        Evidence("keeper.per_minute", 60 * keeper.per_s, "elements/min", looks, source),
+        Evidence("keeper.bytes_per_minute", 60 * keeper.bytes_per_s / _MIB, "MiB/min", looks, source),
+    )
+
+
+def _what_grows(heap: HeapGrowth | None, seen: Keepers | None, keeper: Keeper | None) -> str:
+    told = []
+    if keeper:
+        told.append(f"{grown(keeper)}, about {60 * keeper.bytes_per_s / _MIB:,.0f} MiB a minute of the growth.")
+    elif seen and seen.walks > 1:
+        told.append(f"No container that would explain it was found among {seen.visited:,} objects.")
     if heap is None:
-        return "What grows could not be counted."
-    if heap.types:
-        return heap.words
-    return f"It is nothing that the collector watches ({heap.seen}): bytes, texts, numbers, or memory of a C library."
+        told.append("What grows could not be counted by type.")
+    elif heap.types:
+        told.append(heap.words)
+    else:
+        what = "bytes, texts, numbers, or memory of a C library"
+        told.append(f"It is nothing that the collector watches ({heap.seen}): {what}.")
+    return " ".join(told)

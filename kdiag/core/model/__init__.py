@@ -31,7 +31,7 @@ from kdiag.core.model.findings import (
     StackGroup,
     Threshold,
 )
-from kdiag.core.model.heap import HeapCount, HeapSample
+from kdiag.core.model.heap import HeapCount, HeapSample, Keeper, Keepers
 from kdiag.core.model.maps import (
     ConflictKind,
     ConflictSide,
@@ -101,6 +101,8 @@ __all__ = [
     "Frame",
     "HeapCount",
     "HeapSample",
+    "Keeper",
+    "Keepers",
     "Limitation",
     "LineFacts",
     "LoopDelay",

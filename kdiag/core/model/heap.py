@@ -1,4 +1,4 @@
-"""The objects of a process by type, as its collector's lists show them.
+"""The objects of a process by type, as its collector's lists show them, and the containers that keep more and more.
 
 Separate from the other samples because it is counted now and then only, and of large heaps in part.
 """
@@ -43,3 +43,61 @@ class HeapSample:
     at: float
     young: Mapping[str, int]
     count: HeapCount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """A container that became longer from look to look, as the probe saw it; or several that are reached alike.
+
+    Attributes:
+        root: the module, or the function and its local variable, that it was reached from.
+        path: the way from there: ".NAME", ".Class.attribute", ".NAME[…]", ".function (closure NAME)".
+        file, line: of the root; the line is 0 for a module.
+        kind: its type.
+        before, after: how long it was when it was first looked at, and the last time.
+        span_s: seconds between these.
+        types: of its newest elements, how many of each type.
+        element_bytes: about what one takes, with the built-in objects that it directly refers to.
+    """
+
+    root: str
+    path: str
+    file: str
+    line: int
+    kind: str
+    containers: int
+    before: int
+    after: int
+    span_s: float
+    types: tuple[tuple[str, int], ...]
+    element_bytes: int
+
+    @property
+    def name(self) -> str:
+        """Its whole name."""
+        return self.root + self.path
+
+    @property
+    def per_s(self) -> float:
+        """Elements a second."""
+        return (self.after - self.before) / self.span_s if self.span_s > 0 else 0.0
+
+    @property
+    def bytes_per_s(self) -> float:
+        """About how many bytes a second."""
+        return self.per_s * self.element_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """What the probe's walks found.
+
+    Attributes:
+        visited: how many objects the longest walk looked at.
+        whole: whether one went through all modules, not only the service's own.
+    """
+
+    walks: int
+    visited: int
+    whole: bool
+    growing: tuple[Keeper, ...]

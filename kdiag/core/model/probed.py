@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.core.model.crashes import CrashAccount
+from kdiag.core.model.heap import Keepers
 from kdiag.core.model.maps import MapAccount
 from kdiag.core.model.samples import Frame
 
@@ -214,6 +215,7 @@ class ProbeSample:
     maps: MapAccount = field(default_factory=MapAccount)
     pools: tuple[ProbedPool, ...] = ()
     tasks_seen: tuple[ProbedTask, ...] = ()
+    keepers: Keepers | None = None  # looked for only while memory grows
 
     def parties(self) -> Iterator[ProbedThread | ProbedTask]:
         """All threads, and the tasks that were seen."""

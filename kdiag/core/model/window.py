@@ -29,7 +29,7 @@ class Window:
     Attributes:
         probe: what the sensors inside the target saw; empty where no probe was there.
         lines: what the source says about (file, line) of the frames that matter; missing where it was not readable.
-        sources: text of the files that crashes went through, by name; missing where it was not readable.
+        sources: text of the files that crashes went through or that name growing containers, as far as readable.
         heap: its objects by type, counted from outside; empty where they could not be followed.
         ended: the target ended while it was observed.
     """

@@ -85,6 +85,12 @@ def _maps() -> Sensor:
     return MapsSensor()
 
 
+def _keepers() -> Sensor:
+    from .keepers import KeepersSensor  # noqa: PLC0415
+
+    return KeepersSensor()
+
+
 SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "gc": _gc,
     "threads": _threads,
@@ -92,4 +98,5 @@ SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "memory": _memory,
     "crashes": _crashes,
     "maps": _maps,
+    "keepers": _keepers,
 }

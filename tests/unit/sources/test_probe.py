@@ -188,6 +188,27 @@ def test_sensors_that_do_not_start() -> None:
         probe.begin()
 
 
+def test_containers_that_grow_are_looked_for_once_memory_grows() -> None:
+    grows = answer(at=101.0)
+    grows["memory"] = {**grows["memory"], "rss": 2 << 20}
+    told = copy.deepcopy(grows)
+    told["keepers"] = {
+        "at": 102.0, "walks": 2, "visited": 40, "whole": False, "growing": [
+            {"root": "shop", "path": ".SESSIONS", "file": "/srv/shop.py", "line": 0, "kind": "dict", "containers": 1,
+             "before": 10, "after": 90, "seconds": 2.0, "types": [["shop.Session", 8]], "each": 500},
+        ],
+    }  # fmt: skip
+    probe, channel = source(answer(), answer(at=100.5), grows, told)
+    probe.begin()
+    assert [probe.sample(background()).keepers for _ in range(2)] == [None, None]
+    assert [set(asked["sensors"]) - set(SENSORS) for asked in channel.asked] == [set(), set(), set()]
+    seen = probe.sample(background()).keepers
+    assert "keepers" in channel.asked[-1]["sensors"]
+    assert seen is not None
+    (keeper,) = seen.growing
+    assert (keeper.name, keeper.per_s, keeper.bytes_per_s) == ("shop.SESSIONS", 40.0, 20_000.0)
+
+
 def test_it_asks_less_often_where_answers_are_dear() -> None:
     probe, channel = source(*[answer() for _ in range(6)])
     probe.begin()

@@ -1,0 +1,84 @@
+"""What the probe tells of memory: how much there is, and, once it grows, which containers become longer.
+
+Separate from the probe's other sensors because `kdiag memory` reads these alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from kdiag.core.model import Keeper, Keepers
+from kdiag.sources.told import decoded
+
+if TYPE_CHECKING:
+    from kdiag.attach.channel import Channel
+
+KEEPERS = "keepers"  # the sensor's name
+GROWN_BYTES, GROWN_BLOCKS, GROWN_SHARE = 1 << 20, 2_000, 0.02  # from here on keepers are looked for
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class MemoryTold(msgspec.Struct, frozen=True):
+    """The memory sensor's answer: allocated blocks, and resident bytes."""
+
+    blocks: _Count
+    rss: _Count
+
+
+class _Growing(msgspec.Struct, frozen=True):
+    root: str
+    path: str
+    file: str
+    line: _Count
+    kind: str
+    containers: _Count
+    before: _Count
+    after: _Count
+    seconds: _Seconds
+    types: tuple[tuple[str, _Count], ...]
+    each: _Count
+
+
+class KeepersTold(msgspec.Struct, frozen=True):
+    """The keepers sensor's answer."""
+
+    walks: _Count
+    visited: _Count
+    whole: bool
+    growing: tuple[_Growing, ...]
+
+
+def grows(first: MemoryTold, now: MemoryTold) -> bool:
+    """Whether there is so much more memory than at first that it is worth while to look for who holds it."""
+    more = now.blocks - first.blocks
+    return now.rss - first.rss >= GROWN_BYTES or more >= max(GROWN_BLOCKS, GROWN_SHARE * first.blocks)
+
+
+def keepers_of(told: KeepersTold) -> Keepers:
+    """The answer as a sample's part."""
+    return Keepers(
+        told.walks,
+        told.visited,
+        told.whole,
+        tuple(
+            Keeper(
+                each.root, each.path, each.file, each.line, each.kind, each.containers, each.before, each.after,
+                each.seconds, each.types, each.each,
+            )
+            for each in told.growing
+        ),
+    )  # fmt: skip
+
+
+def read_keepers(channel: Channel) -> Keepers:
+    """The containers that grow, without a session.
+
+    Raises:
+        KdiagError: the probe is gone, does not answer, or answers what is nothing that we know.
+    """
+    answer = channel.request("read", sensors={KEEPERS: 0}).get(KEEPERS)
+    return keepers_of(decoded(answer, KeepersTold, "the probe told of memory"))
