@@ -95,6 +95,7 @@ class _Threads(msgspec.Struct, frozen=True):
     threads: tuple[_Thread, ...]
     pools: tuple[_Pool, ...]
     tasks: tuple[_Task, ...]
+    switch_interval: _Seconds
 
 
 class _Loop(msgspec.Struct, frozen=True):
@@ -208,6 +209,7 @@ class ProbeSource:
             pools=_pools(answer.threads),
             tasks_seen=_tasks(answer.threads.tasks),
             keepers=keepers_of(answer.keepers) if answer.keepers else None,
+            switch_interval_s=answer.threads.switch_interval,
         )  # fmt: skip
 
     @property

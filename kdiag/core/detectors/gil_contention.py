@@ -16,7 +16,7 @@ from kdiag.core.series import Share, clustered_share, score, severity
 from kdiag.core.threads import Track, stack_source, too_few_stacks, tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 VERDICT = "gil-contention"
 
@@ -33,6 +33,7 @@ _LOOKS = 8
 _SPAN_S = 3.0
 _BUSY_LOOKS = 0.4  # of a thread's looks, running or begging, for it to count as one that computes
 _PLACES = 4
+_USUAL_INTERVAL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
             share.low, share.high, WAITING.warning,
         ),
         Evidence("gil.computing_threads", len(computing), "threads", len(window.stacks), stack_source(window)),
+        *_interval(window),
     )  # fmt: skip
     return Finding(
         VERDICT,
@@ -84,12 +86,29 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
         score(share.low, WAITING),
         0.97 if share.low >= 0.4 else 0.9,
         f"{len(computing)} threads compute and spend {share.value:.0%} of their time waiting for the GIL",
-        f"Seen with the GIL: {', '.join(names[:_PLACES])}.",
+        f"Seen with the GIL: {', '.join(names[:_PLACES])}.{_if_unusual(window)}",
         ownership.place(holders[0].frame, holders[0].thread),
         evidence,
         _places(ownership, holders),
         threads=tuple(track.ident for track in computing),
     )
+
+
+def _interval(window: Window) -> Iterator[Evidence]:
+    """How long a thread may keep the GIL that others want, where a probe asked."""
+    if window.probe:
+        interval_s = window.probe[-1].switch_interval_s
+        yield Evidence("gil.switch_interval", interval_s, "s", len(window.probe), "probe.threads")
+
+
+def _if_unusual(window: Window) -> str:
+    for evidence in _interval(window):
+        if evidence.value > _USUAL_INTERVAL_S:
+            return (
+                f" The switch interval was set to {evidence.value:g} s (sys.setswitchinterval; 5 ms is usual): "
+                "a thread that wants the GIL waits so long for each other one that computes."
+            )
+    return ""
 
 
 def _waiting_share(computing: Sequence[Track]) -> Share | None:

@@ -202,6 +202,7 @@ class ProbeSample:
     Attributes:
         tasks: how many there are; None where asyncio does not count them cheaply.
         tasks_seen: those that wait for somebody, or hold what others wait for.
+        switch_interval_s: after how long a thread that computes must give the GIL to one that wants it.
     """
 
     at: float
@@ -216,6 +217,7 @@ class ProbeSample:
     pools: tuple[ProbedPool, ...] = ()
     tasks_seen: tuple[ProbedTask, ...] = ()
     keepers: Keepers | None = None  # looked for only while memory grows
+    switch_interval_s: float = 0.005
 
     def parties(self) -> Iterator[ProbedThread | ProbedTask]:
         """All threads, and the tasks that were seen."""

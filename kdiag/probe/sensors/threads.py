@@ -6,6 +6,7 @@ frames of a thread that runs meanwhile.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from itertools import chain
@@ -79,6 +80,7 @@ class ThreadsSensor:
             ],
             "pools": describe(seen.pools, waits),
             "tasks": [described_task(task, ends) for task in involved(seen.tasks, ends)],
+            "switch_interval": sys.getswitchinterval(),
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
         }

@@ -8,6 +8,7 @@ import pytest
 
 from kdiag.core.detectors.gil_contention import detect
 from kdiag.core.model import Wait
+from tests.support.inside import with_probe
 from tests.support.windows import BOOT, Life, app, computing, found, idle_main, moving, scene, stuck, undecided
 
 
@@ -39,6 +40,16 @@ def test_threads_that_take_turns(count: int, severity: str) -> None:
     assert finding.culprit.function == "mine"
     assert len(finding.threads) == count
     assert "mine (app.py:18)" in finding.summary
+
+
+@pytest.mark.parametrize(("interval_s", "told"), [(0.005, False), (0.1, True)])
+def test_an_unusual_switch_interval_is_told(interval_s: float, told: bool) -> None:
+    window = with_probe(scene(idle_main(), *miners(2)))
+    window = replace(window, probe=tuple(replace(sample, switch_interval_s=interval_s) for sample in window.probe))
+    finding = found(detect(window))
+    (evidence,) = [each for each in finding.evidence if each.metric == "gil.switch_interval"]
+    assert (evidence.value, evidence.samples) == (interval_s, len(window.probe))
+    assert ("sys.setswitchinterval" in finding.summary) is told
 
 
 def test_one_that_computes_and_others_that_wait_for_io() -> None:
