@@ -29,6 +29,8 @@ COMMANDS = {
     "run": Entry("Start a Python service so that kdiag can look inside it later.", "run"),
     "guard": Entry("Watch a dict of a running process: who writes to it, and who iterates.", "guard"),
     "pools": Entry("Show the thread pools of a process: how full, and where their workers sit.", "pools"),
+    "locks": Entry("Show who waits for whom: locks, their holders, and circles.", "locks"),
+    "tasks": Entry("Show asyncio's tasks as a tree: what each one awaits.", "tasks"),
     "gc": Entry("Show what the garbage collector of a process does, live.", "gc"),
     "detach": Entry("Take kdiag's probe out of a process at once.", "detach"),
     "crashes": Entry("Say what ended processes that are gone, where they left a record.", "crashes"),

@@ -19,7 +19,7 @@ from kdiag.core.wait_graph import STILL_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kdiag.core.model import ProbeSample, Window
+    from kdiag.core.model import ProbeSample, WaitsSample
 
 HELD = frozenset({"lock", "rlock", "semaphore"})
 _LOOKS = 3
@@ -87,24 +87,25 @@ def key_of(who: ProbedThread | ProbedTask) -> Key:
     return ("thread", who.ident) if isinstance(who, ProbedThread) else ("task", who.task)
 
 
-def lasting_waits(window: Window) -> Waits:
-    """Those whose wait for somebody lasted long enough to be no contention."""
-    if not window.probe:
+def lasting_waits(samples: Sequence[ProbeSample | WaitsSample], span_s: float = STILL_S, least: int = _LOOKS) -> Waits:
+    """Those whose wait for somebody lasted: by default long enough to be no contention."""
+    if not samples:
         return {}
-    last = {key: who for key, who in _parties(window.probe[-1]) if who.frames and any(edges_of(who))}
-    since = dict.fromkeys(last, window.probe[-1].at)
+    end = samples[-1].at
+    last = {key: who for key, who in _parties(samples[-1]) if who.frames and any(edges_of(who))}
+    since = dict.fromkeys(last, end)
     looks = dict.fromkeys(last, 1)
     lasting = set(last)
-    for sample in reversed(window.probe[:-1]):
+    for sample in reversed(samples[:-1]):
         earlier = dict(_parties(sample))
         lasting = {key for key in lasting if key in earlier and _same(last[key], earlier[key])}
         for key in lasting:
             since[key] = sample.at
             looks[key] += 1
     return {
-        key: LastingWait(who, tuple(edges_of(who)), window.probe[-1].at - since[key], looks[key])
+        key: LastingWait(who, tuple(edges_of(who)), end - since[key], looks[key])
         for key, who in last.items()
-        if looks[key] >= _LOOKS and window.probe[-1].at - since[key] >= STILL_S
+        if looks[key] >= least and end - since[key] >= span_s
     }
 
 
@@ -112,7 +113,7 @@ def edges_of(who: ProbedThread | ProbedTask) -> Iterator[Edge]:
     """What a thread or a task needs, as far as it is known who could bring it."""
     wait = who.wait
     if wait is not None:
-        what = _what(wait)
+        what = what_of(wait)
         if wait.owner:
             yield Edge(frozenset({("thread", wait.owner)}), what, wait.kind, wait.held_at, wait.sure)
         elif wait.workers:
@@ -155,6 +156,14 @@ def circle(waits: Waits) -> Sequence[Step]:
     return ()
 
 
+def circles(waits: Waits) -> Iterator[Sequence[Step]]:
+    """All circles that have no thread and no task in common."""
+    while ring := circle(stuck(waits)):
+        yield ring
+        keys = {each.key for each, _ in ring}
+        waits = {key: each for key, each in waits.items() if key not in keys}
+
+
 def behind(waits: Waits, ring: Sequence[Step]) -> Sequence[LastingWait]:
     """Those outside of a circle that wait, directly or through others, for one inside of it."""
     keys = {each.key for each, _ in ring}
@@ -167,7 +176,7 @@ def behind(waits: Waits, ring: Sequence[Step]) -> Sequence[LastingWait]:
     return [each for key, each in waits.items() if key in keys - inside]
 
 
-def _parties(sample: ProbeSample) -> Iterator[tuple[Key, ProbedThread | ProbedTask]]:
+def _parties(sample: ProbeSample | WaitsSample) -> Iterator[tuple[Key, ProbedThread | ProbedTask]]:
     for who in sample.parties():
         yield key_of(who), who
 
@@ -176,12 +185,12 @@ def _same(who: ProbedThread | ProbedTask, other: ProbedThread | ProbedTask) -> b
     return who.wait == other.wait and who.frames == other.frames
 
 
-def _what(wait: ProbedWait) -> str:
+def what_of(wait: ProbedWait) -> str:
     """What it waits for, for people."""
     if wait.kind == "thread":
         return f"{wait.name or 'a thread'} to end"
     if wait.kind in {"task", "tasks"}:
-        return f"{wait.name or 'other tasks'} to end"
+        return f"{wait.name or ('a task' if wait.kind == 'task' else 'other tasks')} to end"
     if wait.kind == "future":
         return f"the result {wait.name}" if wait.name else "a result"
     return wait.name or f"a {'lock' if wait.kind == 'rlock' else wait.kind}"

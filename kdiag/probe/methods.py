@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .lifecycle import Probe
 
 MOST_NAMES = 32
+MOST_TASKS = 2000
 
 
 def answer(probe: Probe, host: Host, request: wire.Request) -> wire.Message:
@@ -133,6 +134,16 @@ def _collections(probe: Probe, _host: Host, params: wire.Message) -> wire.Messag
     return _collector(probe).trace(params["since"])  # type: ignore[no-any-return]
 
 
+def _tasks(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    most = params.get("most")
+    if type(most) is not int or not 0 < most <= MOST_TASKS:
+        raise Refusal("bad-request", f"tasks needs most, {MOST_TASKS} at most")
+    sensor: Any = probe.sensing.sensor("threads")
+    if sensor is None:
+        raise Refusal("sensor-not-started", "no sensor 'threads' runs")
+    return sensor.tasks(most)  # type: ignore[no-any-return]
+
+
 def _try(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     action, values = params.get("action"), params.get("thresholds")
     trial = _collector(probe).trial
@@ -182,6 +193,7 @@ _METHODS = {
     "guard": _guard,
     "scan": _scan,
     "collections": _collections,
+    "tasks": _tasks,
     "try": _try,
     "keep": _keep,
     "undo": _undo,

@@ -72,7 +72,9 @@ class _Thread(msgspec.Struct, frozen=True):
     wait: _Wait | None = None
 
 
-class _Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True):
+    """One task, as it is told."""
+
     id: _Count
     name: str
     thread: _Count
@@ -91,10 +93,12 @@ class _Pool(msgspec.Struct, frozen=True):
     nested: tuple[_Count, ...]
 
 
-class _Threads(msgspec.Struct, frozen=True):
+class Threads(msgspec.Struct, frozen=True):
+    """What the sensor of threads tells."""
+
     threads: tuple[_Thread, ...]
     pools: tuple[_Pool, ...]
-    tasks: tuple[_Task, ...]
+    tasks: tuple[Task, ...]
     switch_interval: _Seconds
 
 
@@ -124,7 +128,7 @@ class _Loops(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     gc: Collector
-    threads: _Threads
+    threads: Threads
     loops: _Loops
     memory: MemoryTold
     crashes: Crashes
@@ -168,7 +172,7 @@ class ProbeSource:
             self._maps.account(self._before.maps)
             self._first_cost = self._last_cost = self.channel.cost()
         except KdiagError as error:
-            raise _source_error(error) from error
+            raise source_error(error) from error
 
     def sample(self, _ctx: Context) -> ProbeSample:
         """What the sensors saw since the last time.
@@ -186,12 +190,12 @@ class ProbeSource:
             self._last_cost = self.channel.cost()
             self._spent_s = self._last_cost.cpu_s - before_s
         except KdiagError as error:
-            raise _source_error(error) from error
+            raise source_error(error) from error
         self._before = answer
         return ProbeSample(
             at=self.clock.now(),
             collector=account(before.gc, answer.gc),
-            threads=_threads(answer.threads, self.host_id),
+            threads=threads_of(answer.threads, self.host_id),
             loops=tuple(
                 ProbedLoop(
                     each.loop, each.ident, each.thread, each.ready, each.scheduled, each.outstanding,
@@ -207,7 +211,7 @@ class ProbeSource:
             crashes=self._crashes.account(answer.crashes),
             maps=self._maps.account(answer.maps),
             pools=_pools(answer.threads),
-            tasks_seen=_tasks(answer.threads.tasks),
+            tasks_seen=tasks_of(answer.threads.tasks),
             keepers=keepers_of(answer.keepers) if answer.keepers else None,
             switch_interval_s=answer.threads.switch_interval,
         )  # fmt: skip
@@ -257,13 +261,22 @@ def threads_now(
     Raises:
         SourceError: as `ProbeSource.sample`.
     """
+    told = read_threads(channel)
+    return threads_of(told, host_id), _pools(told)
+
+
+def read_threads(channel: Channel) -> Threads:
+    """What the sensor of threads tells now; it is started if need be.
+
+    Raises:
+        SourceError: as `ProbeSource.sample`.
+    """
     try:
-        channel.request("start", sensors=["threads"])
+        channel.request("start", START_WITHIN_S, sensors=["threads"])
         result = channel.request("read", sensors={"threads": 0})
     except KdiagError as error:
-        raise _source_error(error) from error
-    told = _decoded(result.get("threads"), _Threads)
-    return _threads(told, host_id), _pools(told)
+        raise source_error(error) from error
+    return _decoded(result.get("threads"), Threads)
 
 
 def decode(result: dict[str, Any]) -> _Answer:
@@ -279,7 +292,8 @@ def _decoded(result: object, kind: type[Kind]) -> Kind:
     return decoded(result, kind, "the probe's sensors told", "detach, so that a probe of this version can come")
 
 
-def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:
+def threads_of(told: Threads, host_id: Callable[[int], int]) -> tuple[ProbedThread, ...]:
+    """The threads of an answer."""
     return tuple(
         ProbedThread(
             thread.ident, host_id(thread.native), thread.name, thread.daemon, _frames(thread.frames),
@@ -289,7 +303,8 @@ def _threads(told: _Threads, host_id: Callable[[int], int]) -> tuple[ProbedThrea
     )  # fmt: skip
 
 
-def _tasks(told: tuple[_Task, ...]) -> tuple[ProbedTask, ...]:
+def tasks_of(told: tuple[Task, ...]) -> tuple[ProbedTask, ...]:
+    """The tasks of an answer."""
     return tuple(
         ProbedTask(
             task.id, task.name, task.thread, _frames(task.frames),
@@ -299,7 +314,7 @@ def _tasks(told: tuple[_Task, ...]) -> tuple[ProbedTask, ...]:
     )  # fmt: skip
 
 
-def _pools(told: _Threads) -> tuple[ProbedPool, ...]:
+def _pools(told: Threads) -> tuple[ProbedPool, ...]:
     return tuple(
         ProbedPool(each.kind, each.name, each.size, each.queued, each.workers, each.idle, each.nested)
         for each in told.pools
@@ -318,5 +333,6 @@ def _frames(places: tuple[_Place, ...]) -> tuple[Frame, ...]:
     return tuple(Frame(*place) for place in places)
 
 
-def _source_error(error: KdiagError) -> SourceError:
+def source_error(error: KdiagError) -> SourceError:
+    """What hindered the conversation, as a failure of the source."""
     return error if isinstance(error, SourceError) else SourceError(error.reference, error.message, hint=error.hint)

@@ -75,6 +75,31 @@ def test_a_nested_wait_is_shown() -> None:
     assert "3 of them wait for tasks that stand in this pool's own queue: a nested wait." in text
 
 
+def test_locks_are_shown_with_their_holders_and_the_circle() -> None:
+    with start_target("deadlock_three") as target:
+        text = kdiag("locks", target.pid).out
+        data = kdiag("locks", target.pid, "--for", "500ms", "--format", "json").json
+        outside = kdiag("locks", target.pid, "--attach", "none")
+    assert "CIRCLE 3 threads wait for each other in a circle:" in text
+    assert re.search(r"^lock deadlock_three\.menu, held by order$", text, re.MULTILINE), text
+    assert re.search(r"^lock deadlock_three\.till, most likely held by pay$", text, re.MULTILINE), text
+    assert "2 wait: guest-" in text
+    assert len(data["waits"]) == 5
+    assert {place["who"] for place in data["circles"][0]["places"]} == {"order", "cook", "pay"}
+    assert (outside.code, outside.reference) == (2, "usage")
+
+
+def test_tasks_are_shown_with_what_they_await() -> None:
+    with start_target("deadlock_tasks") as target:
+        text = kdiag("tasks", target.pid).out
+        data = kdiag("tasks", target.pid, "--stacks", "--format", "json").json
+    assert text.startswith("4 tasks: 4 in the loop of MainThread.")
+    assert "looking: waits for lock Shop.stock, held by task shipping" in text
+    assert "Task-1: sleeps" in text
+    assert {task["name"] for task in data["tasks"]} == {"Task-1", "shipping", "returns", "looking"}
+    assert len(data["circles"]) == 1
+
+
 def test_no_pools_and_no_way_to_see_them() -> None:
     with start_target("waiting_service") as target:
         ran, outside = kdiag("pools", target.pid), kdiag("pools", target.pid, "--attach", "none")

@@ -48,7 +48,7 @@ THRESHOLDS = (STILL,)
 #    deadlock    ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁   nobody in the circle is ever put on a CPU again
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A circle of lock waits among threads that did not move; else threads that nobody is left to release."""
-    waits = stuck(lasting_waits(window))
+    waits = stuck(lasting_waits(window.probe))
     if ring := circle(waits):
         return _by_owners(window, ring, behind(waits, ring))
     if not window.stacks:

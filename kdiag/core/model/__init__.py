@@ -54,6 +54,7 @@ from kdiag.core.model.probed import (
     ProbeSample,
     TaskState,
     WaitKind,
+    WaitsSample,
 )
 from kdiag.core.model.samples import (
     HEALTHY,
@@ -138,6 +139,7 @@ __all__ = [
     "Threshold",
     "Wait",
     "WaitKind",
+    "WaitsSample",
     "WatchedMap",
     "Window",
 ]

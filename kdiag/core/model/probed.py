@@ -170,6 +170,26 @@ class ProbedPool:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitsSample:
+    """Who waited for whom at one moment, without anything else that a probe sees.
+
+    Attributes:
+        tasks_seen: all tasks that were looked at, or only those that wait for somebody or are waited for.
+        tasks: how many tasks there are in all; None where nobody asked.
+    """
+
+    at: float
+    threads: tuple[ProbedThread, ...]
+    tasks_seen: tuple[ProbedTask, ...] = ()
+    tasks: int | None = None
+
+    def parties(self) -> Iterator[ProbedThread | ProbedTask]:
+        """All threads, and the tasks that were seen."""
+        yield from self.threads
+        yield from self.tasks_seen
+
+
+@dataclass(frozen=True, slots=True)
 class ProbedLoop:
     """One asyncio loop now. `waiting_s` is how long a callback has been outstanding in it, and `frames` why."""
 

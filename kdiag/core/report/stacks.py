@@ -72,7 +72,11 @@ def wait_words(wait: ProbedWait, sample: StackSample) -> str:
         return ""
     words = f"waiting for the {kind} {wait.name}".rstrip()
     if owner:
-        words += f", held by {owner}"
+        words += (
+            f", to come from {owner}"
+            if wait.kind == "future"
+            else f", {'' if wait.sure else 'most likely '}held by {owner}"
+        )
     if wait.held_at is not None:
         words += f", taken at {place(wait.held_at.file, wait.held_at.line)}"
     return words

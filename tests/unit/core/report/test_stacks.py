@@ -137,7 +137,12 @@ HELD = Frame("/srv/app/web.py", 30, "hold")
         (ProbedWait("rlock", 9, "Stock.lock", 5, None, 0), "the lock Stock.lock, held by spinner"),
         (ProbedWait("lock", 9, "", 5, None, 0), "the lock, held by spinner"),
         (ProbedWait("queue", 9, "shop.ORDERS", 0, None, 0), "the queue shop.ORDERS"),
+        (
+            ProbedWait("lock", 9, "Stock.lock", 5, None, 0, sure=False),
+            "the lock Stock.lock, most likely held by spinner",
+        ),
         (ProbedWait("future", 9, "answer", 77, None, 0), "the result answer"),
+        (ProbedWait("future", 9, "answer", 5, None, 0), "the result answer, to come from spinner"),
         (ProbedWait("thread", 9, "", 5, None, 0), "spinner to end"),
         (ProbedWait("event", 9, "", 0, None, 0), "a lock"),
     ],
