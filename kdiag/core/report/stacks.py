@@ -72,11 +72,8 @@ def wait_words(wait: ProbedWait, sample: StackSample) -> str:
         return ""
     words = f"waiting for the {kind} {wait.name}".rstrip()
     if owner:
-        words += (
-            f", to come from {owner}"
-            if wait.kind == "future"
-            else f", {'' if wait.sure else 'most likely '}held by {owner}"
-        )
+        held = "held by" if wait.sure else "most likely held by"
+        words += f", {'to come from' if wait.kind == 'future' else held} {owner}"
     if wait.held_at is not None:
         words += f", taken at {place(wait.held_at.file, wait.held_at.line)}"
     return words
