@@ -16,6 +16,7 @@ import string
 from pathlib import Path
 
 from kdiag import __version__
+from kdiag.attach.contributed import adapters
 from kdiag.attach.lazy_packages import homes
 from kdiag.probe import wire
 
@@ -25,6 +26,7 @@ WAIT_FOR_HOST_S = 10.0
 LEASE_S = 10.0
 MARSHAL_VERSION = 2  # every Python 3 reads it
 LOADER = "probe.loading"
+ADAPTERS = "probe.pools.contributed"
 VENDORED = ("objgraph",)  # travel along, for sensors that want them
 
 
@@ -42,7 +44,7 @@ def boot_text(parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_
 
 def bundle(lease_s: float = LEASE_S) -> bytes:
     """What the door's first guest sends: (loader, {module: source}, options), with its length before it."""
-    sources = _sources()
+    sources = {**_sources(), **_contributed()}
     options = {"kdiag": __version__, "lease_s": lease_s, "homes": _homes()}
     return wire.frame(marshal.dumps((sources[LOADER], sources, options), MARSHAL_VERSION), wire.MAX_BUNDLE_BYTES)
 
@@ -60,6 +62,15 @@ def _sources() -> dict[str, bytes]:
             found[f"vendor.{name}"] = Path(spec.origin).read_bytes()
     found["vendor."] = b""
     return found
+
+
+@functools.cache
+def _contributed() -> dict[str, bytes]:
+    """The adapters of others, and the module that names them."""
+    found = {each.name: each for each in adapters() if each.source is not None}
+    libraries = {name: each.library for name, each in found.items()}
+    sources = {f"{ADAPTERS}.{name}": each.source or b"" for name, each in found.items()}
+    return {**sources, f"{ADAPTERS}.": f"CONTRIBUTED = {libraries!r}\n".encode()}
 
 
 @functools.cache

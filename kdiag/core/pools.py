@@ -18,7 +18,7 @@ from kdiag.core.model import ProbedPool
 from kdiag.core.threads import Track, Waiting, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from kdiag.core.model import Frame, Window
 
@@ -34,6 +34,8 @@ class Kind(Enum):
     MULTIPROCESSING = "multiprocessing's ThreadPool"
     GTHREAD = "gunicorn's gthread pool"
     WAITRESS = "waitress's thread pool"
+    DRAMATIQ = "dramatiq's thread pool"
+    OTHER = "a pool that a probe's adapter knows"
 
 
 # Pools whose tasks are requests: a task that waits in queue.get there waits for a resource, it consumes no work.
@@ -44,7 +46,10 @@ _LOOPS = {
     ("multiprocessing/pool.py", "worker"): Kind.MULTIPROCESSING,
     ("anyio/_backends/_asyncio.py", "run"): Kind.ANYIO,
     ("waitress/task.py", "handler_thread"): Kind.WAITRESS,
+    ("dramatiq/worker.py", "run"): Kind.DRAMATIQ,
 }
+# The threads that fetch messages for dramatiq's workers have a loop of the same name.
+_DRAMATIQ_WORKS = {("dramatiq/worker.py", "process_message"), ("queue.py", "get")}
 _BOOTSTRAP = {"_bootstrap", "_bootstrap_inner", "run"}
 _NUMBERED = re.compile(r"^(.+?)[_-]\d+$")
 _THREADS_OPTION = re.compile(r"^--threads=(\d+)$")
@@ -76,7 +81,16 @@ class Pool:
 
     def called(self) -> str:
         """How a sentence calls it: "pool 'orders'" or "waitress's thread pool"."""
+        if self.kind is Kind.OTHER and self.inside:
+            return f"{self.inside[-1][1].kind}'s pool" + (f" '{self.name}'" if self.name else "")
         return f"pool '{self.name}'" if self.kind is Kind.FUTURES else self.kind.value
+
+    def doing(self, worker: Track) -> Doing:
+        """What one of its workers does; where only a probe knows that it is one, by its word."""
+        task = task_of(worker.frames)
+        if task is not None:
+            return doing(*task)
+        return Doing.IDLE if self.inside and worker.ident in self.inside[-1][1].idle else Doing.TASK
 
 
 def task_of(frames: Sequence[Frame]) -> tuple[Kind, tuple[Frame, ...]] | None:
@@ -88,7 +102,8 @@ def task_of(frames: Sequence[Frame]) -> tuple[Kind, tuple[Frame, ...]] | None:
     for depth, frame in enumerate(frames):
         kind = _LOOPS.get(library_function(frame))
         if kind and all(_starts_threads(outer) for outer in frames[depth + 1 :]) and len(frames) > depth + 1:
-            return kind, tuple(frames[:depth])
+            fetches = kind is Kind.DRAMATIQ and not (depth and library_function(frames[depth - 1]) in _DRAMATIQ_WORKS)
+            return None if fetches else (kind, tuple(frames[:depth]))
     return None
 
 
@@ -104,7 +119,7 @@ def doing(kind: Kind, task: Sequence[Frame]) -> Doing:
     return Doing.TASK
 
 
-def pools(window: Window, tracks: Iterable[Track]) -> tuple[Pool, ...]:
+def pools(window: Window, tracks: Sequence[Track]) -> tuple[Pool, ...]:
     """All pools with workers that are alive at the end of the window."""
     found: dict[tuple[Kind, str], list[Track]] = defaultdict(list)
     for track in tracks:
@@ -112,7 +127,20 @@ def pools(window: Window, tracks: Iterable[Track]) -> tuple[Pool, ...]:
         if worker:
             kind, prefix = worker[0], _prefix(track.name)
             found[(kind, prefix) if kind is Kind.FUTURES else (kind, "")].append(track)
-    return tuple(_pool(window, kind, name, workers) for (kind, name), workers in found.items())
+    known = tuple(_pool(window, kind, name, workers) for (kind, name), workers in found.items())
+    return known + _others(window, tracks, {worker.ident for pool in known for worker in pool.workers})
+
+
+def _others(window: Window, tracks: Iterable[Track], known: Collection[int]) -> tuple[Pool, ...]:
+    """Pools whose workers only the adapters of a probe recognise."""
+    alive = {track.ident: track for track in tracks if track.alive}
+    found = []
+    for pool in window.probe[-1].pools if window.probe else ():
+        workers = tuple(alive[ident] for ident in pool.workers if ident in alive)
+        if workers and not any(ident in known for ident in pool.workers):
+            inside = _inside(window, {worker.ident for worker in workers})
+            found.append(Pool(Kind.OTHER, pool.name, pool.size, workers, inside))
+    return tuple(found)
 
 
 def worker_prefix(frames: Sequence[Frame], name: str) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kdiag.attach.attachment import Attachment, Method, attach
 from kdiag.attach.doors import find_door
@@ -23,6 +23,7 @@ from kdiag.core.model import (
     ThreadSample,
     Wait,
 )
+from kdiag.core.threads import moved
 from kdiag.engine.session import limitation_of
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from kdiag.engine.inside import WayIn
 
 _STOPPED = ("T", "t")
+_LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Look:
         collecting: whether a garbage collection was under way; None where nobody could see it.
         method: how the probe came to be there that was asked too; "none" where none was.
         waits: what the probe saw each thread wait for, by the thread's ident.
-        pools: the pools of threads that the probe saw.
+        pools: the pools that the probe saw.
+        pools_before: they, `span_s` seconds before; empty where it looked only once.
+        still: idents of the threads that did not move meanwhile.
         limitations: what could not be looked at.
     """
 
@@ -61,6 +65,9 @@ class Look:
     method: Method | Literal["none"] = "none"
     waits: Mapping[int, ProbedWait] = field(default_factory=dict)
     pools: tuple[ProbedPool, ...] = ()
+    pools_before: tuple[ProbedPool, ...] = ()
+    span_s: float = 0.0
+    still: frozenset[int] = frozenset()
     limitations: tuple[Limitation, ...] = ()
 
     @property
@@ -72,12 +79,13 @@ class Look:
         return f"seen by the probe{only}, attached by {self.method}"
 
 
-def look(pid: int, way: WayIn | None = None) -> Look:
+def look(pid: int, way: WayIn | None = None, span_s: float = 0.0) -> Look:
     """Look once at all threads of a process, without stopping it; a stopped one can be looked at too.
 
     Args:
         pid: the process.
         way: how to get a probe in; None asks one that is there already, and brings none in.
+        span_s: it is looked twice, with so much time between, to tell what changes.
 
     Raises:
         KdiagError: it cannot be looked at; the error says why and what to do.
@@ -85,19 +93,68 @@ def look(pid: int, way: WayIn | None = None) -> Look:
     facts = preflight(pid, "process")
     attachment, limitations = _go_in(facts, way)
     with contextlib.closing(attachment) if attachment else contextlib.nullcontext():
-        probed, pools = threads_now(attachment.channel, _host_id(facts)) if attachment else ((), ())
+        earlier = _earlier(pid) if span_s else None
+        inside = _inside(attachment, _host_id(facts), span_s)
         try:
             sample, collecting = _from_outside(pid)
         except KdiagError as error:
             if attachment is None or error.reference != "permission-denied":
                 raise
-            sample, collecting = _from_inside(probed), None
+            sample, collecting = _from_inside(inside.threads), None
             limitations = (*limitations, limitation_of(error))
+    sample = _completed(sample, inside.threads)
     places = {(frame.file, frame.line) for thread in sample.threads for frame in thread.frames}
     lines = SourceReader(f"/proc/{pid}/root").facts(places)
-    waits = {thread.ident: thread.wait for thread in probed if thread.wait is not None}
+    waits = {thread.ident: thread.wait for thread in inside.threads if thread.wait is not None}
     method = attachment.method if attachment else "none"
-    return Look(sample, lines, collecting, method, waits, pools, limitations)
+    return Look(
+        sample, lines, collecting, method, waits, inside.pools, inside.pools_before, inside.span_s,
+        _still(earlier, sample), (*limitations, *inside.limitations),
+    )  # fmt: skip
+
+
+def _earlier(pid: int) -> StackSample | None:
+    """The threads before, to tell which move; None where only the probe may look."""
+    try:
+        return _from_outside(pid)[0]
+    except KdiagError:  # it will be told of the look that counts
+        return None
+
+
+def _completed(sample: StackSample, probed: tuple[ProbedThread, ...]) -> StackSample:
+    """With the probe's frames of threads that could not be read from outside."""
+    frames = {thread.ident: thread.frames for thread in probed}
+    threads = tuple(
+        thread if thread.frames else replace(thread, frames=frames.get(thread.ident, ())) for thread in sample.threads
+    )
+    return replace(sample, threads=threads)
+
+
+def _still(earlier: StackSample | None, now: StackSample) -> frozenset[int]:
+    before = {thread.ident: thread for thread in earlier.threads} if earlier is not None else {}
+    both = ((before[thread.ident], thread) for thread in now.threads if thread.ident in before)
+    return frozenset(after.ident for thread, after in both if moved(thread, after) is False)
+
+
+class _Inside(NamedTuple):
+    """What the probe saw: the fields are those of `Look`."""
+
+    threads: tuple[ProbedThread, ...] = ()
+    pools: tuple[ProbedPool, ...] = ()
+    limitations: tuple[Limitation, ...] = ()
+    pools_before: tuple[ProbedPool, ...] = ()
+    span_s: float = 0.0
+
+
+def _inside(attachment: Attachment | None, host_id: Callable[[int], int], span_s: float) -> _Inside:
+    if attachment is None:
+        return _Inside()
+    started = REAL.now()
+    seen = first = _Inside(*threads_now(attachment.channel, host_id))
+    while (left := started + span_s - REAL.now()) > 0:
+        REAL.sleep(min(left, _LOOK_AGAIN_S))  # the probe counts tasks from look to look
+        seen = _Inside(*threads_now(attachment.channel, host_id), first.pools, REAL.now() - started)
+    return seen
 
 
 def _go_in(facts: ProcessFacts, way: WayIn | None) -> tuple[Attachment | None, tuple[Limitation, ...]]:

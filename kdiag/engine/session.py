@@ -166,7 +166,8 @@ class Session:
         denied = (limitation_of(self.denied),) if self.denied else ()
         ended = (_ENDED,) if self.ended else ()
         swallowed = () if self._inside is None or self._inside.source.sees_swallowed else (unseen(self.facts.version),)
-        return denied + self._outside + ended + self._observers.limitations + failed + swallowed
+        adapters = self._inside.source.limitations if self._inside is not None else ()
+        return denied + self._outside + ended + self._observers.limitations + failed + swallowed + adapters
 
 
 def target_of(facts: ProcessFacts) -> Target:

@@ -15,6 +15,7 @@ import msgspec
 from kdiag.attach.channel import Channel, Cost
 from kdiag.core.model import (
     Frame,
+    Limitation,
     LoopDelay,
     ProbedLoop,
     ProbedPool,
@@ -31,6 +32,7 @@ from kdiag.sources.probe_collector import Collector, account
 from kdiag.sources.probe_crashes import CrashCounts, Crashes
 from kdiag.sources.probe_maps import MapCounts, Maps
 from kdiag.sources.probe_memory import KEEPERS, KeepersTold, MemoryTold, grows, keepers_of
+from kdiag.sources.probe_pools import Pool, probed_pools, problems
 from kdiag.sources.told import Kind, decoded
 from kdiag.sources.tools import SourceError
 
@@ -83,23 +85,15 @@ class Task(msgspec.Struct, frozen=True):
     wait: _Wait | None = None
 
 
-class _Pool(msgspec.Struct, frozen=True):
-    kind: str
-    name: str
-    size: _Count | None
-    queued: _Count | None
-    workers: tuple[_Count, ...]
-    idle: tuple[_Count, ...]
-    nested: tuple[_Count, ...]
-
-
 class Threads(msgspec.Struct, frozen=True):
     """What the sensor of threads tells."""
 
     threads: tuple[_Thread, ...]
-    pools: tuple[_Pool, ...]
+    pools: tuple[Pool, ...]
     tasks: tuple[Task, ...]
     switch_interval: _Seconds
+    adapters: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
 
 
 class _Loop(msgspec.Struct, frozen=True):
@@ -210,7 +204,7 @@ class ProbeSource:
             tasks=answer.loops.tasks,
             crashes=self._crashes.account(answer.crashes),
             maps=self._maps.account(answer.maps),
-            pools=_pools(answer.threads),
+            pools=probed_pools(answer.threads.pools),
             tasks_seen=tasks_of(answer.threads.tasks),
             keepers=keepers_of(answer.keepers) if answer.keepers else None,
             switch_interval_s=answer.threads.switch_interval,
@@ -220,6 +214,12 @@ class ProbeSource:
     def sees_swallowed(self) -> bool:
         """Whether exceptions that the target swallows are seen."""
         return self._before is None or self._before.crashes.raises
+
+    @property
+    def limitations(self) -> tuple[Limitation, ...]:
+        """What is not seen of pools for want of an adapter."""
+        told = self._before
+        return problems(told.threads.adapters, told.threads.failed) if told is not None else ()
 
     def period_s(self) -> float:
         """Seconds to the next sample: longer where the probe's work for one would come to more than its budget."""
@@ -255,14 +255,16 @@ class ProbeSource:
 
 def threads_now(
     channel: Channel, host_id: Callable[[int], int]
-) -> tuple[tuple[ProbedThread, ...], tuple[ProbedPool, ...]]:
+) -> tuple[tuple[ProbedThread, ...], tuple[ProbedPool, ...], tuple[Limitation, ...]]:
     """All threads and pools of the target at this moment, for one look without a session: no other sensor is started.
+
+    With what is not seen of pools for want of an adapter.
 
     Raises:
         SourceError: as `ProbeSource.sample`.
     """
     told = read_threads(channel)
-    return threads_of(told, host_id), _pools(told)
+    return threads_of(told, host_id), probed_pools(told.pools), problems(told.adapters, told.failed)
 
 
 def read_threads(channel: Channel) -> Threads:
@@ -312,13 +314,6 @@ def tasks_of(told: tuple[Task, ...]) -> tuple[ProbedTask, ...]:
         )
         for task in told
     )  # fmt: skip
-
-
-def _pools(told: Threads) -> tuple[ProbedPool, ...]:
-    return tuple(
-        ProbedPool(each.kind, each.name, each.size, each.queued, each.workers, each.idle, each.nested)
-        for each in told.pools
-    )
 
 
 def _wait(wait: _Wait) -> ProbedWait:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from kdiag.core.model import SEVERITIES
 from kdiag.core.report import schema
 from tests.support.cases import running
 from tests.support.kdiag import kdiag
-from tests.targets.truth import LOOK_ALIKES, SICK, Case, culprit_lines
+from tests.targets.truth import LOOK_ALIKES, SICK, Case, culprit_lines, culprit_names
 
 if TYPE_CHECKING:
     from tests.support.targets import Target
@@ -58,6 +59,9 @@ def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
     assert finding["remedies"]
     assert finding["evidence"]
     assert all(number["samples"] > 0 and number["source"] for number in finding["evidence"])
+    names = culprit_names(target.script)
+    for words in case.says:
+        assert re.search(words.format_map(names), f"{finding['title']} {finding['summary']}"), (words, summary(report))
     if case.culprit:
         culprit = finding["culprit"]
         assert Path(culprit["file"]).name == target.script.name, culprit

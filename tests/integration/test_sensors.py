@@ -246,7 +246,7 @@ def test_pools_are_known_by_their_workers(python: Interpreter) -> None:
     assert (pools["idle"]["size"], pools["idle"]["queued"]) == (3, 0)
     assert pools["idle"]["idle"] == pools["idle"]["workers"] == ["idle_0", "idle_1", "idle_2"]
     threads = pools["multiprocessing.pool"]
-    assert (threads["size"], threads["queued"], threads["idle"], len(threads["workers"])) == (None, 3, [], 2)
+    assert (threads["size"], threads["queued"], threads["idle"], len(threads["workers"])) == (2, 3, [], 2)
 
 
 KEEPERS = {

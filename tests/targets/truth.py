@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HEALTHY = "healthy"
 CULPRIT = re.compile(r"#\s*CULPRIT\b")
+NAMED = re.compile(r"#\s*CULPRIT (\w+)")
 ORIGIN = re.compile(r"#\s*ORIGIN\b")
 
 
@@ -45,6 +46,8 @@ class Case(NamedTuple):
         load: the traffic that makes (or must not make) it sick.
         notes: what a test may have to know.
         edges: of a deadlock's circle, seen from inside: "role thread object: source line", without `# CULPRIT`.
+        says: regular expressions that the title and summary match, seen from inside; "{name}" in them is the number of
+            the line that is marked `# CULPRIT name`.
     """
 
     name: str
@@ -57,11 +60,19 @@ class Case(NamedTuple):
     load: Load | None = None
     notes: str = ""
     edges: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
 
 
 def culprit_lines(script: Path) -> frozenset[int]:
     """The numbers of the lines that a diagnosis of this target may blame."""
     return _marked(script, CULPRIT)
+
+
+def culprit_names(script: Path) -> dict[str, int]:
+    """The numbers of those lines that are marked with a name."""
+    lines = enumerate(script.read_text(encoding="utf-8").splitlines(), 1)
+    marked = ((NAMED.search(line), number) for number, line in lines)
+    return {match[1]: number for match, number in marked if match}
 
 
 def origin_lines(script: Path) -> frozenset[int]:
@@ -88,6 +99,7 @@ def _healthy(
 STARLETTE = ("starlette", "uvicorn", "anyio")
 GUNICORN = ("gunicorn",)
 WAITRESS = ("flask", "waitress")
+CLIENTS = ("aiohttp", "dramatiq", "httpx", "requests", "sqlalchemy")
 
 WARM_UP = Load("/fast", clients=4, pause_s=0.0, requests=40)  # all workers exist, and are idle again
 FULL = Load("/fast", clients=4, pause_s=0.001)  # as many clients as workers: nothing queues
@@ -131,6 +143,32 @@ SICK = (
         "pool-exhaustion",
         needs=WAITRESS,
         load=Load("/stuck", clients=10, until="saturated"),
+    ),
+    Case(
+        "pool-sqlalchemy-leak",
+        "sqlalchemy_leak",
+        "pool-exhaustion",
+        "critical",
+        needs=("sqlalchemy",),
+        says=(
+            r"All 3 connections of SQLAlchemy's pool 'sqlite' .* 3 of them kept in Exports.unfinished .* 7 more wait",
+        ),
+    ),
+    Case(
+        "pool-every-kind",
+        "pools_of_every_kind",
+        "pool-exhaustion",
+        "critical",
+        needs=CLIENTS,
+        says=(
+            r"All 2 workers of ProcessPoolExecutor have been in crunch at \S+:{executor} .* 6 more tasks stand",
+            r"All 2 workers of multiprocessing's Pool have ended no task .* waited for at \S+:{multiprocessing}",
+            r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{linger} .* while 4 more wait",
+            r"All 2 connections of urllib3's pool '127.0.0.1:\d+' have been held at \S+:{urllib3} .* 4 more wait",
+            r"All 2 connections of urllib3's pool '127.0.0.1:\d+' have been held at \S+:{requests} .* 4 more wait",
+            r"All 2 connections of httpx's pool have been held at \S+:{httpx} .* while 4 more wait",
+            r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
+        ),
     ),
     Case("pool-apscheduler", "apscheduler_worker", "pool-exhaustion", needs=("apscheduler",)),
     Case(
@@ -296,6 +334,7 @@ LOOK_ALIKES = (
     _healthy("busy-starlette", "starlette_limiter", "4", needs=STARLETTE, load=FULL),
     _healthy("busy-gunicorn", "gunicorn_gthread", needs=GUNICORN, load=FULL),
     _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=FULL),
+    _healthy("busy-every-kind", "pools_of_every_kind", "busy", needs=CLIENTS),
     _healthy("consumers", "pool_consumers", notes="all workers taken for ever, by design; nothing queued"),
     _healthy("cpu-batch", "cpu_batch", notes="cpu-hot-loop at info is right"),
     _healthy("gevent", "gevent_service", needs=("gevent",), notes="no probe gets in"),

@@ -1,4 +1,4 @@
-"""`kdiag pools`: the thread pools of a running process now."""
+"""`kdiag pools`: the pools of a running process now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import diagnostics, output
-from kdiag.cli.parameters import attach_option, output_option, target_options
+from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
 from kdiag.core.report import pools
 from kdiag.engine.look import look
 from kdiag.engine.targets import find_pid
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   kdiag pools 1234
+  kdiag pools 1234 --for 10s
   kdiag pools --port 8000 --format json | jq '.[] | select(.queued > 0)'
 \b
 Exit codes: 0 seen, 2 usage, 3 cannot be seen.
@@ -31,15 +32,22 @@ Exit codes: 0 seen, 2 usage, 3 cannot be seen.
 @click.command("pools", epilog=_EPILOG)
 @target_options
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--for", "span_s", type=Duration(), default="1s", show_default=True,
+    help="How long to watch for what changes: growth of queues, tasks done, what does not move.",
+)  # fmt: skip
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
 @output_option
 def command(
-    pid: int | None, name: str | None, port: int | None, form: str, attach: WayIn, output_file: Path | None
-) -> None:
-    """Show the pools of threads of a running process: size, busy workers and where they sit, and what is queued.
+    pid: int | None, name: str | None, port: int | None, form: str, span_s: float, attach: WayIn,
+    output_file: Path | None,
+) -> None:  # fmt: skip
+    """Show the pools of a running process: their size, who works and who waits, since when, and at which line.
 
-    Known are those of concurrent.futures (asyncio's default executor and gunicorn's gthread workers among them), anyio,
-    waitress, and multiprocessing's ThreadPool. It is one look: `kdiag diagnose` says whether a pool is exhausted.
+    Pools of threads (concurrent.futures with asyncio's default executor and gunicorn's gthread, anyio, waitress,
+    multiprocessing, dramatiq), of processes (concurrent.futures, multiprocessing, Celery, RQ), and of connections
+    (SQLAlchemy, urllib3 and requests, httpx, aiohttp). Packages add more: see docs/pools.md. `kdiag diagnose` says
+    whether a pool is exhausted.
     """
     output.check_writable(output_file)
     if attach == "none":
@@ -47,12 +55,13 @@ def command(
             "usage", "Pools are seen from inside only, so --attach none cannot be.", hint="kdiag stacks PID",
             exit_code=USAGE,
         )  # fmt: skip
-    seen = look(find_pid(pid, name, port), attach)
+    seen = look(find_pid(pid, name, port), attach, span_s)
     for problem in seen.limitations:
         diagnostics.warning(problem)
     if seen.method == "none":
         raise KdiagError("no-probe", "Pools are seen from inside only, and no way in is open.", hint="kdiag doctor PID")
+    watched = pools.Watched(seen.pools, seen.pools_before, seen.span_s, seen.still, seen.sample)
     if form == "json":
-        output.write([json.dumps(pools.to_json(seen.pools, seen.sample), indent=2)], output_file)
+        output.write([json.dumps(pools.to_json(watched), indent=2)], output_file)
         return
-    output.write(pools.render(seen.pools, seen.sample, output.style(output_file), output.width()), output_file)
+    output.write(pools.render(watched, output.style(output_file), output.width()), output_file)

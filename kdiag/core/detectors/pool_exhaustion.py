@@ -1,8 +1,9 @@
-"""pool-exhaustion: all workers of a thread pool are taken, none of them moves, and work waits.
+"""pool-exhaustion: all that a pool has is taken, nothing of it moves, and somebody waits.
 
-From outside the queue cannot be seen. What can be seen is that no worker is left, that none of them ran at all, and
-sometimes that work waits: connections that nobody accepts or reads, or threads that wait for the pool's results. A
-probe sees the queue, and whether what a worker waits for stands in it.
+Of a pool of threads the queue cannot be seen from outside. What can be seen is that no worker is left, that none of
+them ran at all, and sometimes that work waits: connections that nobody accepts or reads, or threads that wait for the
+pool's results. A probe sees the queue, and whether what a worker waits for stands in it. Pools of connections and of
+processes are `core.jams`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kdiag.core import jam_words
 from kdiag.core.frames import Ownership, at
+from kdiag.core.jams import Jam, jams
 from kdiag.core.loops import idles, loop_tracks
 from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, Severity, Threshold, Window
-from kdiag.core.pools import SERVERS, Doing, Kind, Pool, doing, pools, task_of
+from kdiag.core.pools import SERVERS, Doing, Kind, Pool, pools, task_of
 from kdiag.core.series import score
 from kdiag.core.threads import (
     Stillness,
@@ -28,7 +31,7 @@ from kdiag.core.threads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from kdiag.core.model import ProbedPool
 
@@ -86,22 +89,74 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     if not window.stacks:
         return too_few_stacks(window, VERDICT, _LOOKS, _STUCK_S)
     everybody = tracks(window)
-    exhausted, open_question = [], None
+    exhausted: list[_Exhausted | Jam] = []
+    open_question = None
     for pool in pools(window, everybody):
         found = _judge(window, pool, everybody)
         if isinstance(found, _Exhausted):
             exhausted.append(found)
         elif found is not None:
             open_question = found
+    stuck = {worker.ident for each in exhausted if isinstance(each, _Exhausted) for worker in each.pool.workers}
+    exhausted += jams(window, everybody)
     if not exhausted:
         return open_question
-    worst = max(exhausted, key=lambda e: (e.critical, e.certain, e.queued, len(e.pool.workers)))
-    return _finding(window, worst, [e for e in exhausted if e is not worst])
+    worst = max(exhausted, key=lambda each: _rank(each, stuck))
+    also = tuple(_also(window, each) for each in exhausted if each is not worst)
+    return _of_jam(window, worst, also) if isinstance(worst, Jam) else _finding(window, worst, also)
+
+
+def _rank(each: _Exhausted | Jam, stuck: Collection[int]) -> tuple[float, ...]:
+    """The worst has the highest; what workers wait for is the cause of their pool's exhaustion."""
+    if isinstance(each, Jam):
+        cause = any(track.ident in stuck for track in each.waiting)
+        return cause, _is_critical(each), each.pool is not None, each.queued, each.size or 0
+    return False, each.critical, each.certain, each.queued, len(each.pool.workers)
+
+
+def _also(window: Window, other: _Exhausted | Jam) -> str:
+    ownership = Ownership.of(window)
+    if isinstance(other, Jam):
+        return f"Also: {jam_words.title(other, ownership, whole=_whole(window, other))}."
+    frame, _ = Counter(_blamed(worker, ownership) for worker in other.pool.workers).most_common(1)[0]
+    return f"Also {other.pool.called()} is exhausted ({len(other.pool.workers)} workers, at {at(frame)})."
+
+
+def _of_jam(window: Window, jam: Jam, also: Sequence[str]) -> Finding:
+    ownership, span = Ownership.of(window), jam.span_s
+    blame, points = jam_words.blamed(jam, ownership), score(span, STUCK)
+    critical, source = _is_critical(jam), "probe.pools" if jam.pool is not None else stack_source(window)
+    evidence = [Evidence(STUCK.metric, span, STUCK.unit, jam.looks, source, low=span, threshold=STUCK.warning)]
+    evidence.append(Evidence("pool.waiting", jam.queued, "waiting", jam.looks, source))
+    if jam.size:
+        evidence.append(Evidence("pool.size", jam.size, "size", jam.looks, source))
+    return Finding(
+        VERDICT,
+        "critical" if critical else "warning",
+        max(points, 95) if critical else points,
+        0.97 if jam.pool is not None else 0.75,
+        jam_words.title(jam, ownership, whole=_whole(window, jam)),
+        jam_words.summary(jam, also),
+        ownership.place(blame.frame, blame.thread, what=jam.called()) if blame.frame is not None else None,
+        tuple(evidence),
+        jam_words.places(jam, ownership),
+        suspected=jam.pool is None,
+        threads=tuple(track.ident for track in (*jam.holding, *jam.waiting)),
+    )
+
+
+def _is_critical(jam: Jam) -> bool:
+    return jam.nested or (jam.size is not None and jam.queued >= 2 * jam.size)
+
+
+def _whole(window: Window, jam: Jam) -> bool:
+    first = window.probe[0].at if jam.pool is not None else window.stacks[0].at
+    return jam.since <= max(first, window.stacks[0].at)
 
 
 def _judge(window: Window, pool: Pool, everybody: Sequence[Track]) -> _Exhausted | NotEnoughEvidence | None:
     """Whether the pool is exhausted; NotEnoughEvidence while it still might turn out to be."""
-    kinds = [_doing(worker) for worker in pool.workers]
+    kinds = [pool.doing(worker) for worker in pool.workers]
     if Doing.IDLE in kinds:
         return None
     stills = [stillness(worker) for worker in pool.workers]
@@ -123,11 +178,6 @@ def _judge(window: Window, pool: Pool, everybody: Sequence[Track]) -> _Exhausted
     if not nested and not waiting_work and known_empty:
         return None
     return _Exhausted(pool, still, since <= window.stacks[0].at, nested, proven, waiting_work)
-
-
-def _doing(worker: Track) -> Doing:
-    task = task_of(worker.frames)
-    return doing(*task) if task else Doing.TASK
 
 
 def _may_wait(window: Window, pool: Pool) -> bool:
@@ -164,7 +214,7 @@ def _queued(window: Window, pool: Pool, everybody: Sequence[Track], since: float
     return max(0, outside - len(pool.workers))
 
 
-def _finding(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) -> Finding:
+def _finding(window: Window, worst: _Exhausted, also: Sequence[str]) -> Finding:
     ownership, pool = Ownership.of(window), worst.pool
     blamed = Counter(_blamed(worker, ownership) for worker in pool.workers)
     frame, sitting = blamed.most_common(1)[0]
@@ -178,7 +228,7 @@ def _finding(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) ->
         max(points, 95) if worst.critical else points,
         _confidence(worst),
         _title(worst, frame, sitting, span),
-        _summary(window, worst, others),
+        _summary(window, worst, also),
         ownership.place(frame, example.name, what=pool.name),
         _evidence(window, worst),
         _places(pool, ownership, frame),
@@ -227,7 +277,7 @@ def _work(worst: _Exhausted) -> str:
     return f"{what} waits" if worst.queued == 1 else f"{what}s wait"
 
 
-def _summary(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) -> str:
+def _summary(window: Window, worst: _Exhausted, also: Sequence[str]) -> str:
     pool = worst.pool
     said = ["No worker ran at all meanwhile, so whatever is queued behind them waits."]
     if worst.nested:
@@ -245,8 +295,7 @@ def _summary(window: Window, worst: _Exhausted, others: Sequence[_Exhausted]) ->
     loops = loop_tracks([track for track in tracks(window) if track.alive])
     if pool.kind in {Kind.ANYIO, Kind.ASYNCIO} and loops and all(idles(loop) for loop in loops):
         said.append("The event loop itself is idle.")
-    said += [f"Also {other.pool.called()} is exhausted ({len(other.pool.workers)} workers)." for other in others]
-    return " ".join(said)
+    return " ".join([*said, *also])
 
 
 def _places(pool: Pool, ownership: Ownership, culprit: Frame) -> tuple[Place, ...]:

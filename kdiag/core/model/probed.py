@@ -149,15 +149,42 @@ class ProbedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Leak:
+    """Where things are kept that a pool has lent.
+
+    Attributes:
+        count: how many of them.
+        name: "module.NAME" or "Class.attr".
+        filled_at: the one line that puts things there; None where it is none, or not only one.
+    """
+
+    count: int
+    name: str
+    filled_at: Frame | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProbedPool:
-    """A pool of worker threads.
+    """A pool of workers, or one that lends connections.
 
     Attributes:
         kind: the library whose pool it is.
-        size: how many workers it can have; None where that is not known.
-        queued: how much waits for a worker; None where that is not known.
+        size: how many workers it can have, or how many it can lend; None where that is not known.
+        queued: how much waits for a worker, or for what it lends; None where that is not known.
         workers, idle: idents of its threads, and of those that wait for work.
-        nested: idents of those that wait for the result of a task that stands in this pool's own queue.
+        nested: idents of those that wait for the result of a task that stands in this pool's own queue, or that wait
+            for one more of what it lends while they have one.
+        id: identity of the pool, the same in all looks.
+        lends: what it lends ("connection"); "" of a pool of workers.
+        taken: how many are lent, or how many workers in other processes are busy; None where threads tell.
+        first: stays the same while nothing that waits is served; 0 where nothing waits.
+        waited_s: for how long the thread that waits longest has done so; None where no thread's frame tells.
+        done: tasks done so far; of threads at least so many since the probe looks, and then not `counted`.
+        waiting, holding: idents of threads that wait for what it lends, and of those that have it.
+        out: a number for each loan, none used twice; empty where loans cannot be told from each other.
+        runs: where the functions are defined that its workers in other processes run.
+        leaks: what keeps that of it which no thread has; None where nobody looked.
+        searched: whether all that the service's modules lead to was looked through for them.
     """
 
     kind: str
@@ -167,6 +194,19 @@ class ProbedPool:
     workers: tuple[int, ...]
     idle: tuple[int, ...]
     nested: tuple[int, ...]
+    id: int = 0
+    lends: str = ""
+    taken: int | None = None
+    first: int = 0
+    waited_s: float | None = None
+    done: int = 0
+    counted: bool = False
+    waiting: tuple[int, ...] = ()
+    holding: tuple[int, ...] = ()
+    out: tuple[int, ...] = ()
+    runs: tuple[Frame, ...] = ()
+    leaks: tuple[Leak, ...] | None = None
+    searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +297,9 @@ class ProbeSample:
         for delay in self.delays:
             yield from delay.frames
         for crash in self.crashes.groups:
-            for frame in crash.frames:
-                yield frame.frame
-        for conflict in self.maps.conflicts:
-            for side in conflict.sides:
-                yield from side.frames
+            yield from (frame.frame for frame in crash.frames)
+        for side in (side for conflict in self.maps.conflicts for side in conflict.sides):
+            yield from side.frames
+        for pool in self.pools:
+            yield from pool.runs
+            yield from (leak.filled_at for leak in pool.leaks or () if leak.filled_at)

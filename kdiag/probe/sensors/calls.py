@@ -146,14 +146,29 @@ def local(frame: FrameType, name: str) -> Any:
 
 def read_locals(frame: FrameType, names: Sequence[str]) -> list[Any]:
     """Several of them at once."""
-    code = frame.f_code
-    if not code.co_flags & _FUNCTION or (_COPIES and not _OWN_COPIES.isdisjoint(code.co_names)):
+    if not _readable(frame):
         return [MISSING] * len(names)
     variables = locals_of(frame)
     values = [variables.get(name, MISSING) for name in names]
     if _COPIES and sys.getrefcount(variables) <= 3:  # the frame's, ours, the argument's
         variables.clear()
     return values
+
+
+def values_of(frame: FrameType) -> list[Any]:
+    """What all local and free variables of a function's frame hold; nothing where they cannot be read without harm."""
+    if not _readable(frame):
+        return []
+    variables = locals_of(frame)
+    values = list(variables.values())
+    if _COPIES and sys.getrefcount(variables) <= 3:  # the frame's, ours, the argument's
+        variables.clear()
+    return values
+
+
+def _readable(frame: FrameType) -> bool:
+    code = frame.f_code
+    return bool(code.co_flags & _FUNCTION) and not (_COPIES and not _OWN_COPIES.isdisjoint(code.co_names))
 
 
 def chain_at(code: CodeType, offset: int) -> Chain | None:

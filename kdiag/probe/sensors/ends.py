@@ -12,14 +12,13 @@ from ..turns import Turns
 from .futures import source_of, unstarted
 from .holders import HELD, Held, held_in, holders_of, owner_of
 from .places import places_of
-from .pools import workers_for
 from .waits import lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .frames import Stack
-    from .pools import Pool
+    from .pools import PoolsNow
     from .tasks import Task
     from .waits import Wait
 
@@ -60,7 +59,7 @@ class Ends(NamedTuple):
 
 
 def ends_of(
-    looked: Mapping[int, Stack], waits: Mapping[int, Wait], pools: list[Pool], tasks: Sequence[Task], loops: Loops
+    looked: Mapping[int, Stack], waits: Mapping[int, Wait], pools: PoolsNow, tasks: Sequence[Task], loops: Loops
 ) -> Ends:
     """Who can end each wait of these threads and tasks."""
     holders = holders_of(looked, waits)
@@ -146,9 +145,9 @@ def _end_of(wait: Wait, of_futures: Mapping[int, End], holders: Mapping[int, lis
     return End(held.who, held.at, held.sure)
 
 
-def _ends_of_futures(futures: Mapping[int, object], pools: list[Pool], loops: Loops) -> dict[int, End]:
+def _ends_of_futures(futures: Mapping[int, object], pools: PoolsNow, loops: Loops) -> dict[int, End]:
     """The work of a pool, or a coroutine of a loop: one that runs, or one that has not even started."""
-    running, queued = workers_for(pools, set(futures))
+    running, queued = pools.workers_for(set(futures))
     found = {future: End(worker) for future, worker in running.items()}
     found.update((future, End(workers=workers)) for future, workers in queued.items())
     for key, future in futures.items():

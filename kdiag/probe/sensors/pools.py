@@ -1,222 +1,203 @@
-"""Pools of worker threads: how large, who idles, how much waits in their queues, and who waits for himself.
+"""Pools: how large, who works, idles, waits and holds in them, how much is queued, and who waits for himself.
 
-No heap is searched: a worker's own frames hold its pool. Objects of the service are only looked at, by the
-interpreter's own descriptors; what stands in a queue written in C is what the collector knows that it refers to.
+What belongs to one library is in its adapter (`probe.pools`); here their words are put together, checked and bounded.
 
 Separate from `threads`, whose look at all stacks it shares.
 """
 
 from __future__ import annotations
 
-import gc
-import sys
-import weakref
-from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .calls import local, read_locals
-from .places import instance_dict, text
+from ..pools import looking
+from ..pools.adapters import ROLES, Adapters
+from ..pools.contributed import CONTRIBUTED
+from ..pools.leaks import Leaks
+from ..pools.lent import classes, holders, is_any
+from ..turns import Turns
+from .places import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
 
     from .frames import Stack
     from .waits import Wait
 
-_MOST_SEARCHED = 20_000  # items of a queue that is searched for what its workers wait for
 _POOLS = 64
-_FUTURES = "concurrent.futures"
-_THREADS_OF = "threading"
+_OUT = 256
+_FUNCTIONS = 8
 
 
-class _Found(NamedTuple):
-    """The pool of one worker.
+class _Seen:
+    """A pool in one look; nothing of it stays behind.
 
     Attributes:
-        key: what all its workers share: its id.
-        size: how many workers it can have; 0 where that is not known.
-        queued: how much waits for a worker; None where that cannot be told.
-        items: what stands in its queue.
-        idle: whether this worker waits for work.
-        item: the work that it does, where that can end a wait.
+        frame: one of its threads', a managing one's where there is any.
+        threads: by what they do: idents, and the frame that shows it.
+        tasks: by ident of a worker the id of its task's outermost frame; another id is another task, not vice versa.
+        state: what its adapter knows of it.
     """
 
-    kind: str
-    key: int
-    name: str
-    size: int
-    queued: int | None
-    items: Callable[[], list[Any]]
-    idle: bool
-    item: object = None
+    def __init__(self, adapter: str, pool: Any) -> None:
+        self.adapter = adapter
+        self.pool = pool
+        self.frame: FrameType | None = None
+        self.threads: dict[str, dict[int, FrameType | None]] = {role: {} for role in ROLES}
+        self.tasks: dict[int, int] = {}
+        self.waited_s: float | None = None
+        self.state: dict[str, Any] = {}
+
+    def note(self, role: str, ident: int, frame: FrameType, inner: Stack) -> None:
+        self.threads[role][ident] = frame
+        if self.frame is None or role == "manages":
+            self.frame = frame
+        if role == "busy" and inner:
+            self.tasks[ident] = id(inner[-1])
+        waited = looking.waited_s(inner) if role == "waits" else None
+        if waited is not None:
+            self.waited_s = max(waited, self.waited_s or 0.0)
+
+    @property
+    def workers(self) -> list[int]:
+        return [*self.threads["busy"], *self.threads["idle"]]
 
 
-class Pool(NamedTuple):
-    """A pool with the idents of its workers, of those that idle, and what the others work on."""
+class PoolsNow:
+    """The pools in one look at all threads."""
 
-    found: _Found
-    workers: list[int]
-    idle: list[int]
-    items: dict[int, object]
+    def __init__(self, adapters: Adapters, stacks: dict[int, Stack]) -> None:
+        self._adapters = adapters
+        self.found: dict[int, _Seen] = {}
+        self._find(stacks)
+        self._find_holders(stacks)
+        for seen in self.found.values():
+            state = adapters.ask(seen.adapter, "state_of", seen.pool, seen.frame)
+            seen.state = state if isinstance(state, dict) else {}
+
+    def workers_for(self, futures: set[int]) -> tuple[dict[int, int], dict[int, list[int]]]:
+        """By id of each of these futures, the worker that brings its result; of those in a queue, all of their pool.
+
+        A pool that can still start another worker is left out.
+        """
+        running: dict[int, int] = {}
+        queued: dict[int, list[int]] = {}
+        for seen in self.found.values() if futures else ():
+            for ident, frame in seen.threads["busy"].items():
+                running[id(self._adapters.ask(seen.adapter, "result_of", frame))] = ident
+            if len(seen.workers) >= (looking.number(seen.state.get("size")) or 1 << 30):
+                items = _listed(seen.state.get("items"))
+                queued.update((id(future), seen.workers) for future in items if id(future) in futures)
+        return {future: ident for future, ident in running.items() if future in futures}, queued
+
+    def _find(self, stacks: dict[int, Stack]) -> None:
+        turns = Turns()
+        for ident, stack in stacks.items():
+            turns.next()
+            for depth, frame in enumerate(stack):
+                for adapter, role, pool in self._adapters.found(stack, depth):
+                    seen = self._seen(adapter, pool)
+                    if seen is not None:
+                        seen.note(role, ident, frame, stack[:depth])
+        for adapter in self._adapters.names:
+            for pool in self._adapters.ask(adapter, "known") or ():
+                self._seen(adapter, pool)
+
+    def _seen(self, adapter: str, pool: Any) -> _Seen | None:
+        if len(self.found) < _POOLS or id(pool) in self.found:
+            return self.found.setdefault(id(pool), _Seen(adapter, pool))
+        return None
+
+    def _find_holders(self, stacks: dict[int, Stack]) -> None:
+        """Of pools that somebody waits for: who has something of them in a variable."""
+        asked = {seen.adapter for seen in self.found.values() if seen.threads["waits"]}
+        kinds = {adapter: classes(self._adapters.constant(adapter, "LENT") or ()) for adapter in asked}
+        for ident, value in holders(stacks, frozenset().union(*kinds.values())):
+            for adapter in (name for name, known in kinds.items() if is_any(value, known)):
+                pool = self._adapters.ask(adapter, "pool_of_lent", value)
+                if id(pool) in self.found:
+                    self.found[id(pool)].threads["holds"].setdefault(ident, None)
 
 
-def find_pools(looked: dict[int, Stack]) -> list[Pool]:
-    """The pools that have workers among these threads."""
-    pools: dict[tuple[str, int], Pool] = {}
-    for ident, stack in looked.items():
-        found = _pool_of(stack)
-        if found is None or (len(pools) >= _POOLS and (found.kind, found.key) not in pools):
-            continue
-        pool = pools.setdefault((found.kind, found.key), Pool(found, [], [], {}))
-        pool.workers.append(ident)
-        if found.idle:
-            pool.idle.append(ident)
-        elif found.item is not None:
-            pool.items[ident] = found.item
-    return list(pools.values())
+class Pools:
+    """What `threads` asks at each look. Between two looks it keeps numbers and places only."""
 
+    def __init__(self) -> None:
+        self._adapters = Adapters()
+        self._leaks = Leaks(self._adapters)
+        self._tasks: dict[int, dict[int, int]] = {}
+        self._finished: dict[int, int] = {}
 
-def describe(pools: list[Pool], waits: dict[int, Wait]) -> list[dict[str, Any]]:
-    """The pools, fit for JSON.
+    def now(self, stacks: dict[int, Stack]) -> PoolsNow:
+        """The pools that these threads show."""
+        self._adapters.load()
+        return PoolsNow(self._adapters, stacks)
 
-    `nested` are the workers that wait for the result of a task that stands in their own pool's queue.
-    """
-    return [
-        {
-            "kind": found.kind, "name": found.name, "size": found.size or None, "queued": found.queued,
-            "workers": workers, "idle": idle, "nested": _nested(found, workers, waits),
+    def told(self, now: PoolsNow, waits: dict[int, Wait]) -> dict[str, Any]:
+        """They, the adapters of others that were brought along, and how those failed that did; fit for JSON."""
+        found = now.found
+        self._finished = {key: self._finished.get(key, 0) + self._changed(key, seen) for key, seen in found.items()}
+        self._tasks = {key: seen.tasks for key, seen in found.items()}
+        self._leaks.forget(set(found))
+        return {
+            "pools": [self._told(key, seen, waits) for key, seen in found.items()],
+            "adapters": sorted(CONTRIBUTED),
+            "failed": sorted(self._adapters.failed.items()),
         }
-        for found, workers, idle, _ in pools
-    ]  # fmt: skip
+
+    def _changed(self, key: int, seen: _Seen) -> int:
+        """How many of its workers have another task than at the look before, or none: so many are done at least."""
+        return sum(seen.tasks.get(ident) != task for ident, task in self._tasks.get(key, {}).items())
+
+    def _told(self, key: int, seen: _Seen, waits: dict[int, Wait]) -> dict[str, Any]:
+        state, threads, number = seen.state, seen.threads, looking.number
+        lends = text(self._adapters.constant(seen.adapter, "LENDS"))
+        done, queued, first = number(state.get("done")), number(state.get("queued")), state.get("first")
+        if lends and queued is None:
+            queued, first = len(threads["waits"]), next(iter(threads["waits"]), None)
+        first = 0 if first is None else abs(first) if type(first) is int else id(first)
+        out = [abs(each) for each in _listed(state.get("out"))[:_OUT] if type(each) is int]
+        return {
+            "id": key,
+            "kind": text(self._adapters.constant(seen.adapter, "KIND")),
+            "lends": lends,
+            "name": text(state.get("name")),
+            "size": number(state.get("size")) or None,
+            "taken": number(state.get("taken")),
+            "queued": queued,
+            "first": first,
+            "waited_s": seen.waited_s,
+            "done": self._finished[key] if done is None else done,
+            "counted": done is not None,
+            "workers": seen.workers,
+            "idle": list(threads["idle"]),
+            "nested": _greedy(seen) if lends else _nested(seen, waits),
+            "waiting": list(threads["waits"]),
+            "holding": list(threads["holds"]),
+            "out": out,
+            "kept": self._kept(seen, queued, first, out),
+            "runs": [place for place in map(looking.place_of, _listed(state.get("runs"))[:_FUNCTIONS]) if place],
+        }
+
+    def _kept(self, seen: _Seen, queued: int | None, first: int, out: list[int]) -> Any:
+        """What keeps what was lent, where no thread does that was seen; None where all that is out is in use."""
+        taken = looking.number(seen.state.get("taken"))
+        lends = queued and self._adapters.constant(seen.adapter, "LENT")
+        missing = bool(lends) and (taken or len(out)) > len(seen.threads["holds"])
+        return self._leaks.of(seen.adapter, seen.pool, missing, (first, taken, out))
 
 
-def workers_for(pools: list[Pool], futures: set[int]) -> tuple[dict[int, int], dict[int, list[int]]]:
-    """By id of each of these futures, the worker that brings its result; of those in a queue, all of their pool.
-
-    A pool that can still start another worker is left out.
-    """
-    running: dict[int, int] = {}
-    queued: dict[int, list[int]] = {}
-    for found, workers, _, items in pools if futures else ():
-        for ident, item in items.items():
-            running[id(instance_dict(item).get("future"))] = ident
-        if found.kind == _FUTURES and found.queued and len(workers) >= found.size > 0:
-            queued.update((id(future), workers) for future in found.items() if id(future) in futures)
-    return {future: ident for future, ident in running.items() if future in futures}, queued
-
-
-def _pool_of(stack: Stack) -> _Found | None:
-    """The pool of a thread; its worker's loop stands right above what `threading` starts threads with."""
-    for depth in range(len(stack) - 1, -1, -1):
-        frame = stack[depth]
-        look = _LOOPS.get(frame.f_code.co_name)
-        if look is not None and _is_of(frame, look[0]):
-            return look[1](frame, stack[:depth])
-        if not _is_of(frame, _THREADS_OF):
-            return None
-    return None
-
-
-def _is_of(frame: FrameType, module: str) -> bool:
-    return module in sys.modules and frame.f_globals is vars(sys.modules[module])
-
-
-def _is_simple_queue(value: object) -> bool:
-    """Whether it is one that is written in C: its length can be asked for."""
-    return type(value) is getattr(sys.modules.get("_queue"), "SimpleQueue", None)
-
-
-def _of_futures(frame: FrameType, inner: Stack) -> _Found | None:
-    reference, tasks, item = read_locals(frame, ("executor_reference", "work_queue", "work_item"))
-    if not _is_simple_queue(tasks):
-        return None
-    executor: object = reference() if type(reference) is weakref.ref else None
-    own = instance_dict(executor) if executor is not None else {}  # it may be gone already
-    return _Found(
-        _FUTURES, id(tasks), text(own.get("_thread_name_prefix")), _number(own.get("_max_workers")),
-        tasks.qsize(), lambda: [instance_dict(item).get("future") for item in _items(tasks)], not inner, item,
-    )  # fmt: skip
-
-
-def _of_multiprocessing(frame: FrameType, inner: Stack) -> _Found | None:
-    tasks = local(frame, "inqueue")
-    if not _is_simple_queue(tasks):  # of a pool of processes
-        return None
-    return _Found("multiprocessing.pool", id(tasks), "", 0, tasks.qsize(), list, not inner)
-
-
-def _of_waitress(frame: FrameType, inner: Stack) -> _Found | None:
-    own = instance_dict(local(frame, "self"))
-    tasks, threads = own.get("queue"), own.get("threads")
-    if type(tasks) is not deque or type(threads) is not set:
-        return None
-    idle = all(_is_of(each, _THREADS_OF) for each in inner)  # a task has frames of waitress's own
-    return _Found("waitress", id(tasks), "", len(threads), len(tasks), list, idle)
-
-
-def _of_anyio(frame: FrameType, inner: Stack) -> _Found | None:
-    own = instance_dict(local(frame, "self"))
-    idle = bool(inner) and _is_of(inner[-1], "queue") and local(inner[-1], "self") is own.get("queue")
-    limiter = _limiter_of(own.get("loop"))
-    slots = type(limiter).__dict__ if limiter is not None else {}
-    borrowers, waiting = (_slot(slots, limiter, name) for name in ("_borrowers", "_wait_queue"))
-    if type(borrowers) is not set or type(waiting) is not OrderedDict:
-        return _Found("anyio", id(own.get("workers")), "", 0, None, list, idle)
-    size = _slot(slots, limiter, "_total_tokens")
-    return _Found("anyio", id(own.get("workers")), "", _number(size), len(waiting), list, idle)
-
-
-def _limiter_of(loop: object) -> object | None:
-    """The limiter that a loop's threads are taken by, where none else was asked for; None before the first."""
-    data = instance_dict(getattr(sys.modules.get("anyio.lowlevel"), "_run_vars", None)).get("data")
-    for reference, variables in list(data.items()) if type(data) is dict else ():
-        if reference() is loop and type(variables) is dict:
-            for variable, value in list(variables.items()):
-                if _slot(type(variable).__dict__, variable, "_name") == "_default_thread_limiter":
-                    return value  # type: ignore[no-any-return]
-    return None
-
-
-def _slot(names: Any, value: object, name: str) -> Any:
-    """What a slot holds, by the interpreter's own descriptor."""
-    descriptor = names.get(name)
-    if type(descriptor) is not type(_Slotted.__dict__["slot"]):
-        return None
-    try:
-        return descriptor.__get__(value)
-    except AttributeError:  # it is empty
-        return None
-
-
-class _Slotted:
-    __slots__ = ("slot",)
-
-
-def _items(tasks: Any) -> list[Any]:
-    """What stands in a queue: up to 3.12 it refers to one list, whose first places may be free already."""
-    found = gc.get_referents(tasks)
-    if sys.version_info < (3, 13):
-        found = next((each for each in found if type(each) is list), [])
-    return [item for item in found[:_MOST_SEARCHED] if item is not None]
-
-
-def _nested(pool: _Found, workers: list[int], waits: dict[int, Wait]) -> list[int]:
-    awaited = {ident: waits[ident].value for ident in workers if ident in waits and waits[ident].kind == "future"}
-    if not awaited:
-        return []
-    queued = set(map(id, pool.items()))
+def _nested(seen: _Seen, waits: dict[int, Wait]) -> list[int]:
+    """The workers that wait for the result of a task that stands in their own pool's queue."""
+    workers = (ident for ident in seen.workers if ident in waits and waits[ident].kind == "future")
+    awaited = {ident: waits[ident].value for ident in workers}
+    queued = set(map(id, _listed(seen.state.get("items")))) if awaited else set()
     return [ident for ident, future in awaited.items() if id(future) in queued]
 
 
-def _number(value: object) -> int:
-    return value if type(value) is int else 0
+def _greedy(seen: _Seen) -> list[int]:
+    """The threads that have something of a pool and wait for more of it."""
+    return [ident for ident in seen.threads["waits"] if ident in seen.threads["holds"]]
 
 
-# By the function that runs a worker: its module, and who knows the pool.
-_LOOPS: dict[str, tuple[str, Callable[[FrameType, Stack], _Found | None]]] = {
-    "_worker": ("concurrent.futures.thread", _of_futures),
-    "worker": ("multiprocessing.pool", _of_multiprocessing),
-    "handler_thread": ("waitress.task", _of_waitress),
-    "run": ("anyio._backends._asyncio", _of_anyio),
-}
+def _listed(value: object) -> list[Any]:
+    return value if type(value) is list else []

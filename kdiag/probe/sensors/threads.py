@@ -17,7 +17,7 @@ from . import acquired, blocks, calls, futures, tasks
 from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved
 from .frames import Stack, stacks
 from .places import places_of, text, threads_and_ours
-from .pools import describe, find_pools
+from .pools import Pools
 from .running_loops import loops_of
 from .tasks import Idle, tasks_of
 from .waits import Wait, wait_of
@@ -25,7 +25,7 @@ from .waits import Wait, wait_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .pools import Pool
+    from .pools import PoolsNow
     from .tasks import Task
 
 _THREADS = 256
@@ -38,7 +38,7 @@ _PACKAGE = f"{__package__.rpartition('.')[0]}."
 
 
 class ThreadsSensor:
-    """See the module; between two looks it keeps nothing but ids."""
+    """See the module; between two looks it keeps no object of the target's."""
 
     name = "threads"
     buffered = 0
@@ -47,6 +47,7 @@ class ThreadsSensor:
     def __init__(self) -> None:
         self.dropped = 0
         self._idle = Idle()
+        self._pools = Pools()
 
     def start(self) -> None:
         """Nothing to begin."""
@@ -68,7 +69,7 @@ class ThreadsSensor:
         Threads that Python code did not start have no name. `dropped` counts threads beyond the limit.
         """
         at = time.perf_counter()
-        seen = _look(_TASKS, self._idle)
+        seen = _look(_TASKS, self._idle, self._pools)
         waits, ends, looked = seen.waits, seen.ends, seen.looked
         idents = list({**looked, **seen.known})
         self.dropped += max(0, len(idents) - _THREADS)
@@ -78,7 +79,7 @@ class ThreadsSensor:
                 _thread(ident, seen.known.get(ident, {}), looked.get(ident, []), waits.get(ident), ends.of_threads)
                 for ident in _important_first(idents, waits, ends)[:_THREADS]
             ],
-            "pools": describe(seen.pools, waits),
+            **self._pools.told(seen.pools, waits),
             "tasks": [described_task(task, ends) for task in involved(seen.tasks, ends)],
             "switch_interval": sys.getswitchinterval(),
             "dropped": max(0, len(idents) - _THREADS),
@@ -87,7 +88,7 @@ class ThreadsSensor:
 
     def tasks(self, most: int) -> dict[str, Any]:
         """The tasks that have not ended, `most` at most, and how many there are of which so many were looked at."""
-        seen = _look(most, Idle())
+        seen = _look(most, Idle(), Pools())
         return {"tasks": [described_task(task, seen.ends) for task in seen.tasks], "count": seen.total}
 
 
@@ -97,13 +98,13 @@ class _Seen(NamedTuple):
     known: Mapping[int, dict[str, Any]]
     looked: dict[int, Stack]
     waits: dict[int, Wait]
-    pools: list[Pool]
+    pools: PoolsNow
     tasks: list[Task]
     total: int
     ends: Ends
 
 
-def _look(tasks: int, idle: Idle) -> _Seen:
+def _look(tasks: int, idle: Idle, pools: Pools) -> _Seen:
     """Look at all threads but ours, and at so many tasks."""
     known, ours = threads_and_ours()
     looked = {
@@ -112,9 +113,9 @@ def _look(tasks: int, idle: Idle) -> _Seen:
         if ident in known or not (ident in ours or _is_ours(stack))
     }
     waits = _waits(looked)
-    pools, loops = find_pools(looked), loops_of(looked)
+    now, loops = pools.now(looked), loops_of(looked)
     found, total = tasks_of(loops, looked, waits.values(), tasks, idle)
-    return _Seen(known, looked, waits, pools, found, total, ends_of(looked, waits, pools, found, loops))
+    return _Seen(known, looked, waits, now, found, total, ends_of(looked, waits, now, found, loops))
 
 
 def _waits(looked: dict[int, Stack]) -> dict[int, Wait]:

@@ -49,7 +49,8 @@ while time.monotonic() < deadline:
     data = threads.data(0)
     names = {each["ident"]: each["name"] for each in data["threads"]}
     found = {each["name"] or each["kind"]: each for each in data["pools"]}
-    settled = found.get("orders", {}).get("nested") and found.get("multiprocessing.pool", {}).get("queued") == 3
+    threaded = found.get("multiprocessing.pool", {})
+    settled = found.get("orders", {}).get("nested") and (threaded.get("queued"), threaded.get("idle")) == (3, [])
     if settled and len(found.get("idle", {}).get("idle", ())) == 3:
         break
     time.sleep(0.02)

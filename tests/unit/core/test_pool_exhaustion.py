@@ -283,7 +283,7 @@ def test_without_stacks_it_cannot_be_told() -> None:
 def test_two_exhausted_pools_are_both_named() -> None:
     finding = found(detect(scene(idle_main(), *workers(4, *RECV), *workers(6, app(99), name="mail_"))))
     assert "pool 'mail'" in finding.title
-    assert "Also pool 'orders' is exhausted (4 workers)." in finding.summary
+    assert "Also pool 'orders' is exhausted (4 workers, at app.py:41)." in finding.summary
 
 
 def test_workers_at_different_lines_are_counted_by_line() -> None:

@@ -31,7 +31,8 @@ def answer(**collector: Any) -> dict[str, Any]:
             "dropped": 0, **collector,
         },
         "threads": {
-            "at": 100.0, "dropped": 0, "took": 0.001, "pools": [], "tasks": [], "switch_interval": 0.005,
+            "at": 100.0, "dropped": 0, "took": 0.001, "pools": [], "tasks": [], "adapters": [],
+            "failed": [], "switch_interval": 0.005,
             "threads": [{"ident": 1, "native": 30, "name": "MainThread", "daemon": False, "frames": [PLACE]}],
         },
         "loops": {"at": 100.0, "loops": [], "delays": [], "sequence": 0, "tasks": None, "dropped": 0},

@@ -1,0 +1,41 @@
+"""aiohttp's client: its connectors, whose limit makes tasks wait."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def _role(_frame: Any, inner: Any, look: Any) -> str:
+    """It also makes new connections."""
+    return "waits" if look.runs(inner, "aiohttp.connector", "_wait_for_available_connection") else "holds"
+
+
+KIND = "aiohttp"
+LENDS = "connection"
+FRAMES = {("aiohttp.connector", "connect"): _role}
+LENT = (("aiohttp.client_reqrep", "ClientResponse"),)
+
+
+def pool_of(frame: Any, look: Any) -> Any:
+    """The connector of a session."""
+    connector = look.local(frame, "self")
+    return connector if "_waiters" in look.own(connector) else None
+
+
+def pool_of_lent(value: Any, look: Any) -> Any:
+    """Whose connection a response has that was not read to its end."""
+    connection = look.attribute(value, "_connection")
+    return look.attribute(connection, "_connector") if connection is not None else None
+
+
+def state_of(connector: Any, _frame: Any, look: Any) -> dict[str, Any]:
+    """Its waiters stand in a queue for each host."""
+    own = look.own(connector)
+    queues = look.items(own.get("_waiters"))
+    waiting = [future for queue in queues if isinstance(queue, dict) for future in dict.keys(queue)]
+    return {
+        "size": own.get("_limit"), "taken": look.size(own.get("_acquired")), "queued": len(waiting),
+        "first": look.in_line(waiting),
+    }  # fmt: skip

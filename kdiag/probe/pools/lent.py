@@ -1,0 +1,62 @@
+"""Who has something that a pool has lent, in a local variable of a function that runs now.
+
+Separate from the adapters, which know their library's classes, and from `keepers`, which looks where no function is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..sensors.calls import values_of
+from ..turns import Turns
+from . import looking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+    from ..sensors.frames import Stack
+
+_FRAMES = 3000  # whose variables are read in one look
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+
+
+def holders(stacks: dict[int, Stack], kinds: frozenset[type]) -> Iterator[tuple[int, Any]]:
+    """Threads with the objects of these classes that they have."""
+    turns, read = Turns(), 0
+    for ident, stack in stacks.items() if kinds else ():
+        turns.next()
+        for frame in stack:
+            if is_standard(frame):
+                continue
+            read += 1
+            if read > _FRAMES:
+                return
+            for value in values_of(frame):
+                if is_any(value, kinds):
+                    yield ident, value
+
+
+def classes(named: Sequence[tuple[str, str]]) -> frozenset[type]:
+    """The classes of these modules and names that the service has imported."""
+    found = (looking.module(module).get(name) for module, name in named)
+    return frozenset(each for each in found if isinstance(each, type))
+
+
+def is_any(value: object, kinds: frozenset[type]) -> bool:
+    """Whether it is of one of these classes, or of one that derives from them."""
+    return not kinds.isdisjoint(_mro(type(value)))
+
+
+def is_standard(frame: FrameType) -> bool:
+    """Whether it runs a function of the standard library."""
+    return is_standard_file(frame.f_code.co_filename)
+
+
+def is_standard_file(file: str) -> bool:
+    """Whether a file is the standard library's."""
+    return file.startswith((_STANDARD, "<frozen ")) and "-packages" not in file
+
+
+_mro = type.__dict__["__mro__"].__get__

@@ -1,0 +1,105 @@
+"""SQLAlchemy's pools of connections: QueuePool, and what derives from it."""
+
+from __future__ import annotations
+
+import weakref
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+KIND = "sqlalchemy"
+LENDS = "connection"
+_BASE = "sqlalchemy.pool.base"
+_USES = ("execute", "exec_driver_sql", "_execute_context", "_cursor_execute", "_commit_impl", "_rollback_impl")
+
+
+def _role(_frame: Any, inner: Any, look: Any) -> str | None:
+    """It also makes new connections."""
+    return "waits" if look.runs(inner, "sqlalchemy.util.queue", "get") else None
+
+
+FRAMES = {
+    ("sqlalchemy.pool.impl", "_do_get"): _role,
+    **{("sqlalchemy.engine.base", name): "holds" for name in _USES},
+}
+LENT = (
+    ("sqlalchemy.engine.base", "Connection"), ("sqlalchemy.orm.session", "Session"), (_BASE, "_ConnectionFairy"),
+    ("sqlalchemy.ext.asyncio.engine", "AsyncConnection"), ("sqlalchemy.ext.asyncio.session", "AsyncSession"),
+)  # fmt: skip
+
+
+def pool_of(frame: Any, look: Any) -> Any:
+    """Of a pool that hands a connection out, or of a connection that is used."""
+    value = look.local(frame, "self")
+    return value if look.is_a(value, "sqlalchemy.pool.impl", "QueuePool") else pool_of_lent(value, look)
+
+
+def pool_of_lent(value: Any, look: Any) -> Any:
+    """Whose connection something of `LENT` is, or has taken."""
+    for record in _records_of(value, look):
+        pool = _pool_of_record(record, look)
+        if look.is_a(pool, "sqlalchemy.pool.impl", "QueuePool"):
+            return pool
+    return None
+
+
+def known(look: Any) -> list[Any]:
+    """The pools that have lent anything."""
+    found = {id(pool): pool for _, pool in _lent(look)}
+    return [pool for pool in found.values() if look.is_a(pool, "sqlalchemy.pool.impl", "QueuePool")]
+
+
+def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
+    """`_overflow` counts from minus the size on, so that it is nothing when the pool itself is full."""
+    own = look.own(pool)
+    queue = own.get("_pool")
+    inside = look.own(look.own(queue).get("_queue"))  # of an asyncio.Queue, where tasks wait
+    size, more, over = look.attribute(queue, "maxsize"), own.get("_max_overflow"), own.get("_overflow")
+    free = look.size(look.own(queue).get("queue", inside.get("_queue")))
+    waiting = inside.get("_getters")
+    known = look.number(size) is not None and free is not None and type(more) is int and type(over) is int
+    return {
+        "name": own.get("_orig_logging_name") or look.attribute(pool, "_dialect", "name"),
+        "size": size + more if known and more >= 0 else None,
+        "taken": size - free + over if known else None,
+        "queued": look.size(waiting),
+        "first": look.in_line(look.items(waiting)),
+        "out": [number for number, its in _lent(look) if its is pool],
+    }
+
+
+def _records_of(value: Any, look: Any) -> list[Any]:
+    """A session may have taken connections of several pools."""
+    if look.is_a(value, *LENT[3]) or look.is_a(value, *LENT[4]):
+        value = look.attribute(value, "sync_connection") or look.attribute(value, "sync_session")
+    if look.is_a(value, *LENT[1]):
+        taken = look.own(look.own(value).get("_transaction")).get("_connections")
+        connections = [each[0] for each in look.items(taken) if type(each) is tuple and each]
+        return [record for connection in connections for record in _records_of(connection, look)]
+    if look.is_a(value, *LENT[0]):
+        value = look.own(value).get("_dbapi_connection")
+    record = look.attribute(value, "_connection_record") if look.is_a(value, *LENT[2]) else None
+    return [record] if record is not None else []
+
+
+def _lent(look: Any) -> list[tuple[int | None, Any]]:
+    """The pool of each connection that is lent, with the number of the loan where that is known.
+
+    2.1 has a finalizer for each, which the standard library counts; before that there is a mapping of its own.
+    """
+    lent = look.module(_BASE).get("_strong_ref_connection_records")
+    if type(lent) is dict:
+        return [(None, _pool_of_record(record, look)) for record in look.items(lent)]
+    ends = look.module(_BASE).get("_finalize_fairy")
+    found = []
+    for info in look.items(weakref.finalize._registry):  # type: ignore[attr-defined]
+        if look.attribute(info, "func") is ends:
+            given = look.items(look.attribute(info, "args"))
+            record = next((each for each in given if look.is_a(each, _BASE, "_ConnectionRecord")), None)
+            found.append((look.attribute(info, "index"), _pool_of_record(record, look)))
+    return found
+
+
+def _pool_of_record(record: Any, look: Any) -> Any:
+    return look.attribute(record, "_ConnectionRecord__pool")
