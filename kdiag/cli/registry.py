@@ -32,6 +32,7 @@ COMMANDS = {
     "locks": Entry("Show who waits for whom: locks, their holders, and circles.", "locks"),
     "tasks": Entry("Show asyncio's tasks as a tree: what each one awaits.", "tasks"),
     "gc": Entry("Show what the garbage collector of a process does, live.", "gc"),
+    "memory": Entry("Show what grows in a process, and which container keeps it.", "memory"),
     "detach": Entry("Take kdiag's probe out of a process at once.", "detach"),
     "crashes": Entry("Say what ended processes that are gone, where they left a record.", "crashes"),
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),

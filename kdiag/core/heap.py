@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from kdiag.core.model import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from kdiag.core.model import HeapCount, Window
+    from kdiag.core.model import HeapCount, HeapSample
 
 SOURCE = "heap.lists"
 
@@ -80,9 +80,9 @@ class HeapGrowth:
         yield Evidence("heap.seen_share", self.share, "ratio", self.counts, SOURCE)
 
 
-def growth(window: Window) -> HeapGrowth | None:
+def growth(samples: Sequence[HeapSample]) -> HeapGrowth | None:
     """The types that grew; None where there are too few counts that can be compared."""
-    counts = [(sample.at, sample.count) for sample in window.heap if sample.count is not None]
+    counts = [(sample.at, sample.count) for sample in samples if sample.count is not None]
     counts = [(at, count) for at, count in counts if count.series == counts[-1][1].series]
     if len(counts) < _COUNTS:
         return None
@@ -121,9 +121,9 @@ class Churn:
             yield Evidence(f"heap.young_share.{name}", count / self.looked, "ratio", self.looks, SOURCE)
 
 
-def churn(window: Window) -> Churn | None:
+def churn(samples: Sequence[HeapSample]) -> Churn | None:
     """What is created all the time; None where too little was seen."""
-    looks = [sample.young for sample in window.heap if sample.young]
+    looks = [sample.young for sample in samples if sample.young]
     young: Counter[str] = Counter()
     for look in looks:
         young.update(look)

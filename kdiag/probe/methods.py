@@ -174,6 +174,17 @@ def _undo(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
     return {"undone": trial.undo() or trial.undo_kept()}
 
 
+def _trace(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+    seconds, sensor = params.get("seconds"), probe.sensing.sensor("allocations")
+    if not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise Refusal("bad-request", "trace needs seconds")
+    if sensor is None:
+        raise Refusal("sensor-not-started", "no sensor 'allocations' runs")
+    allocations: Any = sensor
+    allocations.trace(seconds)
+    return {}
+
+
 def _collector(probe: Probe) -> Any:
     sensor: Any = probe.sensing.sensor("gc")
     if sensor is None:
@@ -194,6 +205,7 @@ _METHODS = {
     "scan": _scan,
     "collections": _collections,
     "tasks": _tasks,
+    "trace": _trace,
     "try": _try,
     "keep": _keep,
     "undo": _undo,

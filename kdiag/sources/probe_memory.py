@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from kdiag.core.model import Keeper, Keepers
+from kdiag.core.model import AllocationLine, Allocations, Frame, Keeper, Keepers
 from kdiag.sources.told import decoded
 
 if TYPE_CHECKING:
     from kdiag.attach.channel import Channel
 
-KEEPERS = "keepers"  # the sensor's name
+MEMORY = "memory"  # the sensors' names
+ALLOCATIONS = "allocations"
+KEEPERS = "keepers"
 GROWN_BYTES, GROWN_BLOCKS, GROWN_SHARE = 1 << 20, 2_000, 0.02  # from here on keepers are looked for
 
+_TOLD = "the probe told of memory"
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -52,6 +55,19 @@ class KeepersTold(msgspec.Struct, frozen=True):
     growing: tuple[_Growing, ...]
 
 
+class _Place(msgspec.Struct, frozen=True):
+    frames: tuple[tuple[str, _Count], ...]
+    blocks: _Count
+    bytes: _Count
+
+
+class _Allocations(msgspec.Struct, frozen=True):
+    state: str
+    seconds: _Seconds
+    foreign: bool
+    places: tuple[_Place, ...]
+
+
 def grows(first: MemoryTold, now: MemoryTold) -> bool:
     """Whether there is so much more memory than at first that it is worth while to look for who holds it."""
     more = now.blocks - first.blocks
@@ -74,11 +90,25 @@ def keepers_of(told: KeepersTold) -> Keepers:
     )  # fmt: skip
 
 
-def read_keepers(channel: Channel) -> Keepers:
-    """The containers that grow, without a session.
+def read_memory(channel: Channel) -> tuple[MemoryTold, Keepers]:
+    """How much memory there is, and the containers that grow, without a session.
 
     Raises:
         KdiagError: the probe is gone, does not answer, or answers what is nothing that we know.
     """
-    answer = channel.request("read", sensors={KEEPERS: 0}).get(KEEPERS)
-    return keepers_of(decoded(answer, KeepersTold, "the probe told of memory"))
+    answer = channel.request("read", sensors={MEMORY: 0, KEEPERS: 0})
+    return decoded(answer.get(MEMORY), MemoryTold, _TOLD), keepers_of(decoded(answer.get(KEEPERS), KeepersTold, _TOLD))
+
+
+def read_allocations(channel: Channel) -> Allocations:
+    """What was allocated while it was traced, and is still alive.
+
+    Raises:
+        KdiagError: as `read_memory`.
+    """
+    told = decoded(channel.request("read", sensors={ALLOCATIONS: 0}).get(ALLOCATIONS), _Allocations, _TOLD)
+    lines = (
+        AllocationLine(tuple(Frame(file, line, "") for file, line in each.frames), each.blocks, each.bytes)
+        for each in told.places
+    )
+    return Allocations(told.state, told.seconds, told.foreign, tuple(lines))

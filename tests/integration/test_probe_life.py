@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -66,6 +66,37 @@ def test_all_sensors_come_and_go(python: Interpreter) -> None:
             cost = channel.cost()
             assert cost.crashes == 0, cost
             assert sorted(cost.buffered) == ["gc", "memory"]
+        process.assert_clean()
+
+
+@each_interpreter(one_per_minor=True)
+def test_tracing_of_allocations_ends_with_the_host(python: Interpreter) -> None:
+    with probed(python) as process:
+        for leave in (Channel.close, kill_heart_of):
+            channel = process.enter(LEASE_S)
+            channel.request("start", sensors=["allocations"])
+            channel.request("trace", seconds=60)
+            assert process.do("snapshot")["tracemalloc"]
+            leave(channel)
+            process.assert_clean()
+
+
+def test_tracing_of_the_services_own_is_left_alone() -> None:
+    with probed(env={"PYTHONTRACEMALLOC": "1"}) as process:
+        with process.enter() as channel:
+            channel.request("start", sensors=["allocations"])
+            channel.request("trace", seconds=0.01)
+
+            def told() -> dict[str, Any]:
+                found: dict[str, Any] = channel.request("read", sensors={"allocations": 0})["allocations"]
+                return found
+
+            until(lambda: told()["state"] != "tracing", "it ends")
+            assert told()["foreign"]
+            with pytest.raises(KdiagError) as refused:
+                channel.request("trace", seconds=-1)
+            assert refused.value.reference == "bad-request"
+        assert process.before["tracemalloc"]
         process.assert_clean()
 
 

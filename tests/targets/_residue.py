@@ -8,6 +8,7 @@ that stays too; its slot on `sys` must be empty again.
 
 from __future__ import annotations
 
+import _tracemalloc
 import atexit
 import gc
 import os
@@ -42,6 +43,7 @@ def snapshot() -> Snapshot:
             for name in ("excepthook", "displayhook", "breakpointhook", "unraisablehook", "stdout", "stderr")
         },
         "thread_hooks": _thread_hooks(),
+        "tracemalloc": _tracemalloc.is_tracing(),
         "trace": [_name(sys.gettrace()), _name(sys.getprofile())],
         "gc": [gc.isenabled(), list(gc.get_threshold()), gc.get_debug(), [_name(each) for each in gc.callbacks]],
         "atexit": atexit._ncallbacks() if sys.version_info >= (3, 14) else -1,  # before, it counts what was taken back

@@ -252,12 +252,15 @@ def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: Cpu
 
 def _types(window: Window) -> list[str]:
     """Which types make it work: those that are created all the time, and those that become more."""
-    return [seen.words for seen in (churn(window), growth(window)) if seen is not None and seen.types]
+    return [seen.words for seen in (churn(window.heap), growth(window.heap)) if seen is not None and seen.types]
 
 
 def _counted(window: Window) -> list[Evidence]:
     return [
-        each for seen in (churn(window), growth(window)) if seen is not None and seen.types for each in seen.evidence()
+        each
+        for seen in (churn(window.heap), growth(window.heap))
+        if seen is not None and seen.types
+        for each in seen.evidence()
     ]
 
 

@@ -67,7 +67,7 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
 def _finding(window: Window, rise: Trend, start: float, source: str) -> Finding:
     by_mib, per_minute = rise.growth / _MIB, rise.slope * 60 / _MIB
     measured = f"{PROCESS_SOURCE}.{source}"
-    heap, seen = growth(window), keepers(window)
+    heap, seen = growth(window.heap), keepers(window)
     keeper = leading(seen)
     if keeper and keeper.bytes_per_s < _LEAST_EXPLAINED * rise.slope:
         keeper = None  # it grows, but this is not why

@@ -31,7 +31,7 @@ from kdiag.core.model.findings import (
     StackGroup,
     Threshold,
 )
-from kdiag.core.model.heap import HeapCount, HeapSample, Keeper, Keepers
+from kdiag.core.model.heap import AllocationLine, Allocations, HeapCount, HeapSample, Keeper, Keepers
 from kdiag.core.model.maps import (
     ConflictKind,
     ConflictSide,
@@ -83,6 +83,8 @@ __all__ = [
     "INCONCLUSIVE",
     "SEVERITIES",
     "Access",
+    "AllocationLine",
+    "Allocations",
     "Allocator",
     "Child",
     "ClassPlace",

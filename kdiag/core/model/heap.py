@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kdiag.core.model.samples import Frame
+
 
 @dataclass(frozen=True, slots=True)
 class HeapCount:
@@ -101,3 +103,27 @@ class Keepers:
     visited: int
     whole: bool
     growing: tuple[Keeper, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationLine:
+    """A place whose allocations are still alive; of the frames, innermost first, only file and line are known."""
+
+    frames: tuple[Frame, ...]
+    blocks: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocations:
+    """What tracemalloc saw.
+
+    Attributes:
+        state: "tracing", "done", or why there is nothing: "too-many", "switched-off".
+        foreign: the service traces itself, so it is since then.
+    """
+
+    state: str
+    seconds: float
+    foreign: bool
+    lines: tuple[AllocationLine, ...]

@@ -91,6 +91,12 @@ def _keepers() -> Sensor:
     return KeepersSensor()
 
 
+def _allocations() -> Sensor:
+    from .allocations import AllocationsSensor  # noqa: PLC0415
+
+    return AllocationsSensor()
+
+
 SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "gc": _gc,
     "threads": _threads,
@@ -99,4 +105,5 @@ SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "crashes": _crashes,
     "maps": _maps,
     "keepers": _keepers,
+    "allocations": _allocations,
 }

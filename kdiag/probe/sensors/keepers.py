@@ -257,11 +257,9 @@ def _module_roots() -> Iterator[list[Node]]:
         if reach.kind_of(type(module)) != reach.MODULE:
             continue
         names = reach.module_names(module)
-        name, file = text(names.get("__name__")), text(names.get("__file__"))
+        file, name = text(names.get("__file__")), _module_name(names)
         if name.partition(".")[0] == _OURS:
             continue
-        if name == "__main__":
-            name = file.rpartition("/")[2].rpartition(".")[0] or name
         rank = 2 if not file or is_library(file) else 1 - _is_own(file)
         groups[rank].append(Node(module, reach.MODULE, Root(name, file, 0), 0))
     return iter(groups)
@@ -273,7 +271,7 @@ def _local_roots() -> list[Node]:
     ours = own_idents()
     for ident, stack in stacks(_FRAMES).items():
         for frame in stack if ident not in ours else ():
-            code, module = frame.f_code, text(frame.f_globals.get("__name__"))
+            code, module = frame.f_code, _module_name(frame.f_globals)
             if len(found) >= _LOCALS * _FRAMES or module.partition(".")[0] == _OURS or not _is_own(code.co_filename):
                 continue
             names = (code.co_varnames + code.co_cellvars)[:_LOCALS]
@@ -284,6 +282,12 @@ def _local_roots() -> list[Node]:
                     root = Root(f"{where} (local {name})", code.co_filename, code.co_firstlineno)
                     found.append(Node(value, how, root, 0))
     return found
+
+
+def _module_name(names: dict[str, Any]) -> str:
+    """The name of a module; of the main program its file's."""
+    name = text(names.get("__name__"))
+    return name if name != "__main__" else text(names.get("__file__")).rpartition("/")[2].rpartition(".")[0] or name
 
 
 def _is_own(file: str) -> bool:

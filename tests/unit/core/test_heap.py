@@ -38,7 +38,7 @@ def rising(**steps: int) -> list[dict[str, int]]:
 
 
 def test_the_types_that_grow_are_named_most_first() -> None:
-    grown = heap.growth(counted(*rising(Session=200, dict=300, tuple=0)))
+    grown = heap.growth(counted(*rising(Session=200, dict=300, tuple=0)).heap)
     assert grown is not None
     assert [(each.name, each.rise) for each in grown.types] == [("dict", 900), ("Session", 600)]
     assert (grown.span_s, grown.counts, grown.share) == (6.0, 4, 1.0)
@@ -55,18 +55,18 @@ def test_the_types_that_grow_are_named_most_first() -> None:
     ],
 )
 def test_a_type_that_only_seems_to_grow(series: list[int]) -> None:
-    grown = heap.growth(counted(*({"Session": count} for count in series)))
+    grown = heap.growth(counted(*({"Session": count} for count in series)).heap)
     assert grown is not None
     assert grown.types == ()
 
 
 def test_only_counts_of_one_series_are_compared() -> None:
     counts = rising(Session=200)
-    assert heap.growth(counted(*counts, series=[0, 0, 1, 1])) is None
-    grown = heap.growth(counted(*counts, series=[0, 1, 1, 1]))
+    assert heap.growth(counted(*counts, series=[0, 0, 1, 1]).heap) is None
+    grown = heap.growth(counted(*counts, series=[0, 1, 1, 1]).heap)
     assert grown is not None
     assert grown.types[0].rise == 400
-    assert heap.growth(LEAKS) is None
+    assert heap.growth(LEAKS.heap) is None
 
 
 def test_a_leak_is_told_with_its_types_and_the_share_that_was_seen() -> None:
