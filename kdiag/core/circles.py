@@ -47,8 +47,11 @@ def title_of(ring: Sequence[Step], places: Sequence[Place]) -> str:
 
 def summary_of(ring: Sequence[Step], others: Sequence[LastingWait], span_s: float) -> str:
     """How long it has lasted, who waits behind it, and what is less than certain."""
-    cancellable = any(isinstance(each.who, ProbedTask) for each, _ in ring) and all(e.kind != "loop" for _, e in ring)
-    end = "will, unless it is cancelled" if cancellable else "ever will"
+    end = "ever will"
+    if any(edge.limited for _, edge in ring):
+        end = "will, until the time is over that one of them has set itself"
+    elif any(isinstance(each.who, ProbedTask) for each, _ in ring) and all(edge.kind != "loop" for _, edge in ring):
+        end = "will, unless it is cancelled"
     said = f"None of them ran at all for at least {span_s:.1f} s, and none of them {end}."
     if others:
         said += f" {count(others)} more wait{'s' if len(others) == 1 else ''} behind them."

@@ -38,6 +38,7 @@ class Edge:
         held_at: where its owner took it.
         sure: it is known for certain who can bring it.
         queued: it stands in the queue of a pool.
+        limited: the wait ends by itself when a time is over, or may do so.
     """
 
     ends: frozenset[Key]
@@ -46,6 +47,7 @@ class Edge:
     held_at: Frame | None = None
     sure: bool = True
     queued: bool = False
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,13 @@ def edges_of(who: ProbedThread | ProbedTask) -> Iterator[Edge]:
     if wait is not None:
         what = what_of(wait)
         if wait.owner:
-            yield Edge(frozenset({("thread", wait.owner)}), what, wait.kind, wait.held_at, wait.sure)
+            ends = frozenset({("thread", wait.owner)})
+            yield Edge(ends, what, wait.kind, wait.held_at, wait.sure, limited=wait.limited)
         elif wait.workers:
             ends = frozenset(("thread", ident) for ident in wait.workers)
-            yield Edge(ends, f"{what} that no worker is free to bring", wait.kind, queued=True)
+            yield Edge(ends, f"{what} that no worker is free to bring", wait.kind, queued=True, limited=wait.limited)
         for task in wait.tasks:
-            yield Edge(frozenset({("task", task)}), what, wait.kind, wait.held_at, wait.sure)
+            yield Edge(frozenset({("task", task)}), what, wait.kind, wait.held_at, wait.sure, limited=wait.limited)
     if isinstance(who, ProbedTask) and who.thread:
         yield Edge(frozenset({("thread", who.thread)}), "its event loop to turn", "loop")
 

@@ -60,6 +60,7 @@ class _Wait(msgspec.Struct, frozen=True):
     held_at: _Place | None
     depth: _Count
     sure: bool = True
+    limited: bool = False
     tasks: tuple[_Count, ...] = ()
     workers: tuple[_Count, ...] = ()
     holders: tuple[_Count, ...] = ()
@@ -320,7 +321,7 @@ def _wait(wait: _Wait) -> ProbedWait:
     held_at = Frame(*wait.held_at) if wait.held_at else None
     return ProbedWait(
         wait.kind, wait.id, wait.name, wait.owner, held_at, wait.depth, wait.sure, wait.tasks, wait.workers,
-        wait.holders,
+        wait.holders, wait.limited,
     )  # fmt: skip
 
 

@@ -112,6 +112,7 @@ def test_every_kind_of_wait_is_told_by_its_object(python: Interpreter) -> None:
     assert found == WAITS
     assert {threads[name]["wait"]["id"] for name in ("lock_with", "lock_acquire", "slots")} == {said["lock"]}
     assert threads["lock_with"]["wait"]["held_at"][2] == "hold"
+    assert {name for name in WAITS if threads[name]["wait"].get("limited")} == {"slots", "condition_wait", "event"}
     assert "wait" not in threads["sleep"]
     assert threads["twice"]["wait"]["owner"] == threads["twice"]["ident"]
     waiting = threads["queue_get"]
@@ -209,7 +210,7 @@ TASKS = {
     "all_of": ("tasks", "", ["cook", "get"]),
     "either": ("tasks", "", []),
     "group": ("tasks", "", ["child"]),
-    "timed": ("task", "task", []),
+    "timed": ("task", "task", ["cook"]),
 }
 
 
@@ -219,7 +220,7 @@ def test_every_task_is_told_with_what_it_awaits_and_who_can_end_that(python: Int
     tasks, threads = said["tasks"], said["threads"]
     wanted = TASKS if python.version >= (3, 11) else {n: t for n, t in TASKS.items() if n not in {"group", "timed"}}
     assert {name: (tasks[name]["kind"], tasks[name]["name"], tasks[name]["tasks"]) for name in wanted} == wanted
-    assert tasks["limited"]["tasks"] == []
+    assert {name for name, task in tasks.items() if task["limited"]} == {"limited"} | ({"timed"} & set(wanted))
     assert (tasks["work"]["owner"], tasks["queued"]["workers"]) == ("pool_0", ["pool_0"])
     lines = (SCENES / "tasks.py").read_text().splitlines()
     held = {"cook": "till", "serve": "oven", "again": "again", "want_one": "one"}
@@ -231,7 +232,7 @@ def test_every_task_is_told_with_what_it_awaits_and_who_can_end_that(python: Int
     assert threads["asks"]["tasks"] == ["asked"]
     assert (threads["blocks"]["tasks"], threads["itself"]["owner"]) == (["keep"], "itself")
     assert lines[threads["blocks"]["held_at"][1] - 1].endswith("# kept")
-    assert not {"sleep", "iterate", "notified", "limited", "either"} & set(said["involved"])
+    assert not {"sleep", "iterate", "notified", "either"} & set(said["involved"])
     assert {"cook", "serve", "keep", "asked"} <= set(said["involved"])
 
 

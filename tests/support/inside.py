@@ -48,9 +48,10 @@ def account(
 def waits(
     ident: int, name: str, *frames: Frame, lock: int, owner: int, kind: WaitKind = "lock", what: str = "",
     held_at: Frame | None = None, sure: bool = True, tasks: tuple[int, ...] = (), workers: tuple[int, ...] = (),
+    limited: bool = False,
 ) -> ProbedThread:  # fmt: skip
     """A thread whose innermost frame waits."""
-    wait = ProbedWait(kind, lock, what, owner, held_at, 0, sure, tasks, workers)
+    wait = ProbedWait(kind, lock, what, owner, held_at, 0, sure, tasks, workers, limited=limited)
     return ProbedThread(ident, 4711 + ident, name, False, frames, wait)
 
 

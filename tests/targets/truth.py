@@ -292,6 +292,13 @@ SICK = (
         arguments=("cpu",),
         notes="cpu-hot-loop may be related",
     ),
+    Case(
+        "lock-contention-slow",
+        "lock_contention",
+        "lock-contention",
+        arguments=("slow",),
+        notes="waiters stand still for longer than a deadlock takes to be told, but the lock moves",
+    ),
     Case("loop-sleep", "loop_blocked_sleep", "event-loop-blocked"),
     Case("loop-cpu", "loop_blocked_cpu", "event-loop-blocked", notes="cpu-hot-loop may be related"),
     Case("loop-uvloop", "loop_blocked_uvloop", "event-loop-blocked", needs=(*STARLETTE, "uvloop")),

@@ -76,10 +76,11 @@ def _by_owners(window: Window, ring: Sequence[Step], others: Sequence[LastingWai
     blamed = [(ownership.culprit(each.who.frames) or each.frame, each.name, edge.what) for each, edge in ring]
     frame, name, what = max(blamed, key=lambda one: ownership.tier(one[0]))
     idle = (*(each for each, _ in ring), *others)
+    limited = any(edge.limited for _, edge in ring)
     return Finding(
         VERDICT,
-        "critical",
-        100,
+        "warning" if limited else "critical",
+        75 if limited else 100,
         0.99 if all(edge.sure for _, edge in ring) else 0.96,
         circles.title_of(ring, places),
         circles.summary_of(ring, others, span),

@@ -102,6 +102,7 @@ class ProbedWait:
         tasks: tasks of which each one has to end before the wait does.
         workers: idents of the threads of which each one could end the wait, and nobody else.
         holders: idents of threads that hold a semaphore, perhaps among others.
+        limited: it ends by itself when a time is over, or may do so: `acquire` was called with arguments.
     """
 
     kind: WaitKind
@@ -114,6 +115,7 @@ class ProbedWait:
     tasks: tuple[int, ...] = ()
     workers: tuple[int, ...] = ()
     holders: tuple[int, ...] = ()
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

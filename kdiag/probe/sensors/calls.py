@@ -181,6 +181,15 @@ def chain_at(code: CodeType, offset: int) -> Chain | None:
     return known[1]
 
 
+def has_arguments(frame: FrameType) -> bool:
+    """Whether the call that a frame stands in has any."""
+    code = frame.f_code.co_code
+    at = frame.f_lasti
+    while at > 0 and not code[at]:  # in 3.11 that of the call's last cache
+        at -= 2
+    return at >= 0 and opcode.opname[code[at]] in CALLS and code[at + 1] > 0
+
+
 def forget() -> None:
     """Let go of the code that was looked at."""
     _chains.clear()

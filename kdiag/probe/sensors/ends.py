@@ -64,17 +64,16 @@ def ends_of(
     """Who can end each wait of these threads and tasks."""
     holders = holders_of(looked, waits)
     holding = _add_tasks(holders, waits, tasks)
-    endless = {id(task.task): task for task in tasks if task.wait is not None and not task.limited}
-    awaited = [*waits.values(), *(task.wait for task in endless.values() if task.wait is not None)]
+    awaited = [*waits.values(), *(task.wait for task in tasks if task.wait is not None)]
     futures = {id(wait.value): wait.value for wait in awaited if wait.kind == "future"}
     of_futures = _ends_of_futures(futures, pools, loops)
     turns, of_tasks = Turns(), {}
-    for key, task in endless.items():
+    for task in tasks:
         turns.next()
         if task.needs:
-            of_tasks[key] = End(tasks=[id(each) for each in task.needs])
+            of_tasks[id(task.task)] = End(tasks=[id(each) for each in task.needs])
         elif task.wait is not None:
-            of_tasks[key] = _end_of(task.wait, of_futures, holders)
+            of_tasks[id(task.task)] = _end_of(task.wait, of_futures, holders)
     return Ends({ident: _end_of(wait, of_futures, holders) for ident, wait in waits.items()}, of_tasks, holding)
 
 
@@ -86,6 +85,8 @@ def described_wait(wait: Wait, end: End) -> dict[str, Any]:
     }  # fmt: skip
     if not end.sure:
         described["sure"] = False
+    if wait.limited:
+        described["limited"] = True
     for name, several in (("tasks", end.tasks), ("workers", end.workers), ("holders", end.holders)):
         if several:
             described[name] = list(several)[:_MOST]

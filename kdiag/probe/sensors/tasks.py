@@ -13,11 +13,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..turns import Turns
-from .calls import LONGEST_CODE, MISSING, chain_at, instructions, local, object_of, reached
+from .calls import LONGEST_CODE, chain_at, instructions, local, object_of, reached
 from .coroutines import coroutines_of, items, name_of, registered
 from .futures import attribute, inner_of, source_of, time_limited
 from .places import instance_dict
-from .waits import Wait, lock_of
+from .waits import Wait, is_time, lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -67,7 +67,6 @@ class Task(NamedTuple):
         ready: what it waited for is there, and it is about to run.
         wait: what it waits for.
         needs: the tasks that must end before it goes on.
-        limited: its wait ends by itself when a time is over.
     """
 
     task: Any
@@ -77,7 +76,6 @@ class Task(NamedTuple):
     ready: bool
     wait: Wait | None
     needs: tuple[Any, ...]
-    limited: bool
 
     @property
     def name(self) -> str:
@@ -164,7 +162,10 @@ def _with_limits(tasks: list[Task], loops: Mapping[int, tuple[object, int]]) -> 
     if not any(task.needs or task.asks for task in tasks):
         return tasks
     limited = {id(task) for loop, _ in loops.values() for task in time_limited(loop)}
-    return [task._replace(limited=task.limited or id(task.task) in limited) for task in tasks]
+    return [
+        task._replace(wait=task.wait._replace(limited=True)) if task.wait and id(task.task) in limited else task
+        for task in tasks
+    ]
 
 
 def _look(task: object, loops: Mapping[int, tuple[object, int]], looked: Mapping[int, Stack]) -> Task:
@@ -172,12 +173,12 @@ def _look(task: object, loops: Mapping[int, tuple[object, int]], looked: Mapping
     thread = loops[id(loop)][1] if id(loop) in loops else 0
     frames, running = coroutines_of(task)
     if running and frames:
-        return Task(task, thread, _on_stack(frames[-1], looked.get(thread, [])) or frames, True, False, None, (), False)
+        return Task(task, thread, _on_stack(frames[-1], looked.get(thread, [])) or frames, True, False, None, ())
     future = attribute(task, "_fut_waiter")
     if future is None or attribute(future, "_state") != "PENDING":
-        return Task(task, thread, frames, False, True, None, (), False)
+        return Task(task, thread, frames, False, True, None, ())
     wait, needs = _wait_of(frames, future)
-    return Task(task, thread, frames, False, False, wait, needs, _is_limited(frames))
+    return Task(task, thread, frames, False, False, wait._replace(limited=_is_limited(frames)), needs)
 
 
 def _on_stack(outermost: FrameType, stack: Stack) -> Stack:
@@ -251,7 +252,7 @@ def _is_limited(frames: Stack) -> bool:
     """Whether a time limit ends the wait: `wait_for`, `wait` or `timeout`."""
     for frame in frames:
         kind = _library(frame)
-        if kind in {"task", "tasks"} and local(frame, "timeout") not in (None, MISSING):
+        if kind in {"task", "tasks"} and is_time(local(frame, "timeout")):
             return True
     return False
 

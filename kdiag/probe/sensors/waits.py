@@ -13,7 +13,7 @@ import threading
 from _thread import LockType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .calls import MISSING, Used, local, used
+from .calls import MISSING, has_arguments, local, read_locals, used
 from .places import instance_dict, text
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Wait(NamedTuple):
         name: its name for people ("module.NAME", "Class.attr"), "" where it is not known.
         owner: ident of the thread that must act: the owner of a lock, the thread that is joined; 0 where not known.
         depth: index of the frame that waits: the user's, behind the library's own.
+        limited: it ends by itself when a time is over, or may do so.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Wait(NamedTuple):
     name: str
     owner: int
     depth: int
+    limited: bool = False
 
 
 def wait_of(stack: Stack, ident: int, *, free: bool = False) -> Wait | None:
@@ -70,10 +72,11 @@ def wait_of(stack: Stack, ident: int, *, free: bool = False) -> Wait | None:
     inner = stack[0]
     depth = next((n for n, frame in enumerate(stack) if _library(frame) is None), len(stack))
     if not depth:
-        return _plain(used(inner), ident, free)
+        return _plain(inner, ident, free)
     outer, caller = stack[depth - 1], stack[depth] if depth < len(stack) else None
     entering = _entered_lock(inner)
-    value = entering if entering is not None else local(outer, "self")
+    own, timeout = read_locals(outer, ("self", "timeout"))
+    value = entering if entering is not None else own
     if not kind_of(value):
         value = local(inner, "self")  # one side of an RWMutex stands for the whole
     kind = kind_of(value)
@@ -81,8 +84,13 @@ def wait_of(stack: Stack, ident: int, *, free: bool = False) -> Wait | None:
         return None
     if entering is not None and not blocks(value, ident):
         return None
-    name = _own_name(value) or _name_in(caller, local(outer, "self") if entering is not None else value)
-    return Wait(kind, value, name, owner_of(value), depth)
+    name = _own_name(value) or _name_in(caller, own if entering is not None else value)
+    return Wait(kind, value, name, owner_of(value), depth, is_time(timeout))
+
+
+def is_time(value: object) -> bool:
+    """Whether the value of a `timeout` is one: none and negative ones are no limit."""
+    return (type(value) is int or type(value) is float) and value >= 0
 
 
 def kind_of(value: object) -> str:
@@ -135,15 +143,16 @@ def _library(frame: FrameType) -> str | None:
     return None
 
 
-def _plain(found: Used | None, ident: int, free: bool) -> Wait | None:
+def _plain(frame: FrameType, ident: int, free: bool) -> Wait | None:
     """A wait in C, right from the frame: for a lock, or for an item of a SimpleQueue."""
+    found = used(frame)
     if found is None:
         return None
     value = lock_of(found.value)  # a condition's `acquire` is its lock's
     kind = kind_of(value)
     taken = (free and kind == "lock" and _LATE) or (kind in {"lock", "rlock"} and blocks(value, ident))
     if taken and found.method in {"", "acquire", "__enter__"}:
-        return Wait(kind, value, found.name, owner_of(value), 0)
+        return Wait(kind, value, found.name, owner_of(value), 0, found.method != "" and has_arguments(frame))
     if kind == "queue" and found.method == "get":
         return Wait(kind, found.value, found.name, 0, 0)
     return None

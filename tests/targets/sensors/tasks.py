@@ -211,7 +211,8 @@ def told(who: dict[str, Any]) -> dict[str, Any]:
         "kind": wait.get("kind"), "name": wait.get("name"), "owner": names.get(wait.get("owner"), ""),
         "tasks": sorted(names.get(task, "?") for task in wait.get("tasks", ())),
         "workers": [names.get(ident) for ident in wait.get("workers", ())], "held_at": wait.get("held_at"),
-        "state": who.get("state"), "thread": names.get(who.get("thread"), ""), "frames": who["frames"],
+        "limited": wait.get("limited", False), "state": who.get("state"),
+        "thread": names.get(who.get("thread"), ""), "frames": who["frames"],
         "at": who["frames"][wait["depth"]][2] if wait else who["frames"][0][2],
     }  # fmt: skip
 

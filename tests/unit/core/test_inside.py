@@ -113,6 +113,13 @@ def test_what_is_held_by_a_call_is_said_to_be_less_sure() -> None:
     assert "That app.ledger, app.stock is still held" in finding.summary
 
 
+def test_a_circle_that_a_time_limit_ends_is_a_warning() -> None:
+    first = waits(1, "shipping", SHIP, lock=20, owner=2, what="app.ledger", held_at=app(20, "take_back"), limited=True)
+    finding = found(deadlock.detect(with_probe(scene(idle_main()), threads=lambda _: (first, *CROSSED[1:]))))
+    assert (finding.severity, finding.score) == ("warning", 75)
+    assert "none of them will, until the time is over that one of them has set itself" in finding.summary
+
+
 ASKS = waits(1, "asks", SHIP, lock=50, owner=2, kind="future")
 QUEUED = waits(1, "asks", SHIP, lock=50, owner=0, kind="future", workers=(2, 3))
 LOADS = waits(2, "load_0", BACK, lock=10, owner=1, what="app.stock", held_at=app(10, "ship"))
