@@ -65,12 +65,13 @@ def waiting(pid: int, way: WayIn, window_s: float, *, all_tasks: bool) -> Waitin
             while (left_s := until - REAL.now()) > 0 and not context.done.is_set():
                 REAL.wait(context.done, min(_EVERY_S, left_s))
                 samples.append(waits_now(attachment.channel, host_id, REAL.now(), all_tasks=all_tasks))
+            interrupted = context.done.is_set()
         finally:
             attachment.close()
     finally:
         restore()
     lines = SourceReader(f"/proc/{pid}/root").facts({(frame.file, frame.line) for frame in _frames(samples[-1])})
-    return Waiting(target_of(facts), tuple(samples), lines, context.done.is_set())
+    return Waiting(target_of(facts), tuple(samples), lines, interrupted)
 
 
 def _frames(sample: WaitsSample) -> list[Frame]:

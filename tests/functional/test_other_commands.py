@@ -77,9 +77,11 @@ def test_a_nested_wait_is_shown() -> None:
 
 def test_locks_are_shown_with_their_holders_and_the_circle() -> None:
     with start_target("deadlock_three") as target:
-        text = kdiag("locks", target.pid).out
+        ran = kdiag("locks", target.pid)
         data = kdiag("locks", target.pid, "--for", "500ms", "--format", "json").json
         outside = kdiag("locks", target.pid, "--attach", "none")
+    text = ran.out
+    assert ran.code == 0
     assert "CIRCLE 3 threads wait for each other in a circle:" in text
     assert re.search(r"^lock deadlock_three\.menu, held by order$", text, re.MULTILINE), text
     assert re.search(r"^lock deadlock_three\.till, most likely held by pay$", text, re.MULTILINE), text
@@ -91,8 +93,10 @@ def test_locks_are_shown_with_their_holders_and_the_circle() -> None:
 
 def test_tasks_are_shown_with_what_they_await() -> None:
     with start_target("deadlock_tasks") as target:
-        text = kdiag("tasks", target.pid).out
+        ran = kdiag("tasks", target.pid)
         data = kdiag("tasks", target.pid, "--stacks", "--format", "json").json
+    text = ran.out
+    assert ran.code == 0
     assert text.startswith("4 tasks: 4 in the loop of MainThread.")
     assert "looking: waits for lock Shop.stock, held by task shipping" in text
     assert "Task-1: sleeps" in text

@@ -26,8 +26,15 @@ async def read() -> None:
         pass
 
 
+async def take(lock: asyncio.Lock) -> None:
+    task = asyncio.current_task()
+    assert task
+    task.set_name("taking")
+    await lock.acquire()  # CULPRIT
+
+
 def ask(lock: asyncio.Lock, loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.run_coroutine_threadsafe(lock.acquire(), loop).result()  # CULPRIT
+    asyncio.run_coroutine_threadsafe(take(lock), loop).result()  # CULPRIT
 
 
 async def hand_over() -> None:
