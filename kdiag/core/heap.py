@@ -48,14 +48,14 @@ class HeapGrowth:
     Attributes:
         span_s: from the first count to the last.
         counts: how many there were.
-        share: of all objects that the collector watches, how much was counted.
+        share: of all objects that the collector watches, how much was counted; None where that is not known.
         looked: so many objects were counted the last time.
     """
 
     types: tuple[TypeGrowth, ...]
     span_s: float
     counts: int
-    share: float
+    share: float | None
     looked: int
 
     @property
@@ -69,6 +69,8 @@ class HeapGrowth:
     @property
     def seen(self) -> str:
         """How much was looked at."""
+        if self.share is None:
+            return f"the newest {self.looked:,} objects looked at, of more than are known"
         if self.share >= 1:
             return f"all {self.looked:,} objects looked at"
         return f"{self.looked:,} objects looked at, {self.share:.0%} of all, the newest"
@@ -77,7 +79,8 @@ class HeapGrowth:
         """The numbers."""
         for each in self.types[:_TYPES]:
             yield Evidence(f"heap.growth.{each.name}", each.rise, "objects", self.counts, SOURCE)
-        yield Evidence("heap.seen_share", self.share, "ratio", self.counts, SOURCE)
+        if self.share is not None:
+            yield Evidence("heap.seen_share", self.share, "ratio", self.counts, SOURCE)
 
 
 def growth(samples: Sequence[HeapSample]) -> HeapGrowth | None:

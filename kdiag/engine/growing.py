@@ -104,7 +104,7 @@ class Growing:
                 memory, keepers = read_memory(channel)
                 with contextlib.suppress(SourceError):  # it is told that it could not be counted
                     samples += [heap.sample(context)] if heap else []
-                known = next((each.count.known for each in reversed(samples) if each.count), None)
+                known = next((each.count.known for each in reversed(samples) if each.count and each.count.known), None)
                 moments.append(Moment(REAL.now() - began, memory.rss, memory.blocks, known))
                 yield moments[-1]
                 left = self.window_s - moments[-1].elapsed_s

@@ -112,9 +112,11 @@ class HeapSource:
         looked, known = types.total(), self.reader.known()
         if self.reader.knows_exactly and looked > _MOST_OFF * known:
             raise TornError  # some were moved while they were counted, and so counted twice
-        if not (self._first or self.reader.knows_exactly):
-            known = looked
-        return HeapCount(self._named(types), looked, max(known, looked), self._series)
+        if not self._first:
+            known = max(known, looked) if self.reader.knows_exactly else looked
+        elif known <= looked:
+            known = 0  # up to 3.13 nobody knows how many are in the generation in between
+        return HeapCount(self._named(types), looked, known, self._series)
 
     def _begin(self) -> None:
         """Begin a new series of counts."""

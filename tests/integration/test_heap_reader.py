@@ -63,6 +63,7 @@ def test_a_target_that_changes_all_the_time_can_be_counted(python: Interpreter) 
         young = [source.sample(background()).young for _ in range(5)]
         source.close()
     for count in counts:
+        assert count.share is not None
         assert count.share > 0.5
         assert count.series == 0
         assert count.types["Pair"] == pytest.approx(target.facts["pairs"], rel=0.1)  # they stay,

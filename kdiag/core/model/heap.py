@@ -18,7 +18,7 @@ class HeapCount:
     Attributes:
         types: how many of each type, by its name; those of the most frequent types only.
         looked: how many were counted.
-        known: how many there are, as far as the interpreter itself knows.
+        known: how many there are; 0 where not even the interpreter knows.
         series: counts of one series begin at the same oldest object, and so can be compared.
     """
 
@@ -28,9 +28,9 @@ class HeapCount:
     series: int
 
     @property
-    def share(self) -> float:
-        """The share of all objects that was counted."""
-        return min(1.0, self.looked / self.known) if self.known else 1.0
+    def share(self) -> float | None:
+        """The share of all objects that was counted; None where that is not known."""
+        return min(1.0, self.looked / self.known) if self.known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def to_json(growth: HeapGrowth | None, keepers: Keepers, allocations: Allocation
     """The same as data."""
     return {
         "types": None if growth is None else {
-            "seconds": round(growth.span_s, 3), "looked": growth.looked, "share": round(growth.share, 4),
+            "seconds": round(growth.span_s, 3), "looked": growth.looked,
+            "share": None if growth.share is None else round(growth.share, 4),
             "growing": [{"type": each.name, "before": each.before, "after": each.after} for each in growth.types],
         },
         "keepers": {

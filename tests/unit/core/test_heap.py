@@ -28,7 +28,8 @@ def counted(
     samples = []
     for number, (types, which) in enumerate(zip(counts, numbers, strict=True)):
         looked = sum(types.values())
-        samples.append(HeapSample(2.0 * number, young or {}, HeapCount(types, looked, max(known, looked), which)))
+        count = HeapCount(types, looked, max(known, looked) if known >= 0 else 0, which)
+        samples.append(HeapSample(2.0 * number, young or {}, count))
     return replace(window, heap=tuple(samples))
 
 
@@ -74,6 +75,8 @@ def test_a_leak_is_told_with_its_types_and_the_share_that_was_seen() -> None:
     assert "+600 Session in 6.0 s (1,600 objects looked at, 50% of all, the newest)" in finding.summary
     numbers = {each.metric: each.value for each in finding.evidence}
     assert (numbers["heap.growth.Session"], numbers["heap.seen_share"]) == (600, 0.5)
+    unknown = found(memory_leak.detect(counted(*rising(Session=200), known=-1)))
+    assert "the newest 1,600 objects looked at, of more than are known" in unknown.summary
     flat = found(memory_leak.detect(counted(*rising(dict=0))))
     assert "nothing that the collector watches (all 1,000 objects looked at)" in flat.summary
     assert "could not be counted" in found(memory_leak.detect(LEAKS)).summary
