@@ -31,7 +31,7 @@ from kdiag.machinery.clock import Clock
 from kdiag.sources.probe_collector import Collector, account
 from kdiag.sources.probe_crashes import CrashCounts, Crashes
 from kdiag.sources.probe_maps import MapCounts, Maps
-from kdiag.sources.probe_memory import KEEPERS, KeepersTold, MemoryTold, grows, keepers_of
+from kdiag.sources.probe_memory import KeepersTold, MemoryTold, StartsTold, keepers_of, starts_of, wanted
 from kdiag.sources.probe_pools import Pool, probed_pools, problems
 from kdiag.sources.told import Kind, decoded
 from kdiag.sources.tools import SourceError
@@ -129,6 +129,7 @@ class _Answer(msgspec.Struct, frozen=True):
     crashes: Crashes
     maps: Maps
     keepers: KeepersTold | None = None
+    starts: StartsTold | None = None
 
 
 @dataclass
@@ -146,7 +147,7 @@ class ProbeSource:
     _crashes: CrashCounts = field(default_factory=CrashCounts, init=False)
     _maps: MapCounts = field(default_factory=MapCounts, init=False)
     _first_memory: MemoryTold | None = field(default=None, init=False)
-    _seeks_keepers: bool = field(default=False, init=False)
+    _sought: frozenset[str] = field(default=frozenset(), init=False)  # sensors that were started since the beginning
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
     _spent_s: float = field(default=0.0, init=False)  # by the probe on the last answer
@@ -181,7 +182,7 @@ class ProbeSource:
         try:
             before_s = self.channel.cost().cpu_s
             answer = self._read()
-            self._seek_keepers(answer.memory)
+            self._seek(wanted(self._first_memory, answer.memory))
             self._last_cost = self.channel.cost()
             self._spent_s = self._last_cost.cpu_s - before_s
         except KdiagError as error:
@@ -208,6 +209,7 @@ class ProbeSource:
             pools=probed_pools(answer.threads.pools),
             tasks_seen=tasks_of(answer.threads.tasks),
             keepers=keepers_of(answer.keepers) if answer.keepers else None,
+            starts=starts_of(answer.starts) if answer.starts else (),
             switch_interval_s=answer.threads.switch_interval,
         )  # fmt: skip
 
@@ -235,11 +237,11 @@ class ProbeSource:
         elapsed = last.elapsed_s - first.elapsed_s
         return max(0.0, last.cpu_s - first.cpu_s) / elapsed if elapsed > 0 else 0.0, last.longest_pause_s
 
-    def _seek_keepers(self, now: MemoryTold) -> None:
-        """Have the containers looked for that become longer, once the memory grows."""
-        if not self._seeks_keepers and self._first_memory is not None and grows(self._first_memory, now):
-            self.channel.request("start", START_WITHIN_S, sensors=[KEEPERS])
-            self._seeks_keepers = True
+    def _seek(self, sensors: frozenset[str]) -> None:
+        """Have looked for what there is reason to look for."""
+        if new := sensors - self._sought:
+            started = self.channel.request("start", START_WITHIN_S, sensors=sorted(new)).get("sensors")
+            self._sought |= new & frozenset(started if isinstance(started, list) else ())
 
     def _read(self) -> _Answer:
         before = self._before
@@ -249,7 +251,7 @@ class ProbeSource:
                 "gc": before.gc.sequence, "loops": before.loops.sequence, "crashes": before.crashes.sequence,
                 "maps": before.maps.sequence,
             }  # fmt: skip
-        names = (*SENSORS, KEEPERS) if self._seeks_keepers else SENSORS
+        names = (*SENSORS, *sorted(self._sought))
         result = self.channel.request("read", sensors={name: since.get(name, 0) for name in names})
         return decode(result)
 

@@ -1,6 +1,6 @@
-"""What the probe tells of memory: how much there is, and, once it grows, which containers become longer.
+"""What the probe tells of what grows: memory and the containers that become longer, threads and who starts them.
 
-Separate from the probe's other sensors because `kdiag memory` reads these alone.
+Separate from the probe's other sensors because these are asked only while something grows, or by `kdiag memory`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from kdiag.core.model import AllocationLine, Allocations, Frame, Keeper, Keepers
+from kdiag.core.model import AllocationLine, Allocations, Frame, Keeper, Keepers, ThreadStart
 from kdiag.sources.told import decoded
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MEMORY = "memory"  # the sensors' names
 ALLOCATIONS = "allocations"
 KEEPERS = "keepers"
+STARTS = "starts"
+GROWN_THREADS = 3  # from here on those who start them are looked for
 GROWN_BYTES, GROWN_BLOCKS, GROWN_SHARE = 1 << 20, 2_000, 0.02  # from here on keepers are looked for
 
 _TOLD = "the probe told of memory"
@@ -26,10 +28,11 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class MemoryTold(msgspec.Struct, frozen=True):
-    """The memory sensor's answer: allocated blocks, and resident bytes."""
+    """The memory sensor's answer: allocated blocks, resident bytes, and threads."""
 
     blocks: _Count
     rss: _Count
+    threads: _Count
 
 
 class _Growing(msgspec.Struct, frozen=True):
@@ -68,10 +71,30 @@ class _Allocations(msgspec.Struct, frozen=True):
     places: tuple[_Place, ...]
 
 
-def grows(first: MemoryTold, now: MemoryTold) -> bool:
-    """Whether there is so much more memory than at first that it is worth while to look for who holds it."""
+class _Start(msgspec.Struct, frozen=True):
+    frames: tuple[tuple[str, _Count, str], ...]
+    count: _Count
+
+
+class StartsTold(msgspec.Struct, frozen=True):
+    """The starts sensor's answer."""
+
+    places: tuple[_Start, ...]
+
+
+def wanted(first: MemoryTold | None, now: MemoryTold) -> frozenset[str]:
+    """The sensors that there is reason to start: there is so much more than at first of what they look for."""
+    if first is None:
+        return frozenset()
     more = now.blocks - first.blocks
-    return now.rss - first.rss >= GROWN_BYTES or more >= max(GROWN_BLOCKS, GROWN_SHARE * first.blocks)
+    memory = now.rss - first.rss >= GROWN_BYTES or more >= max(GROWN_BLOCKS, GROWN_SHARE * first.blocks)
+    threads = now.threads - first.threads >= GROWN_THREADS
+    return frozenset([KEEPERS] * memory + [STARTS] * threads)
+
+
+def starts_of(told: StartsTold) -> tuple[ThreadStart, ...]:
+    """The answer as a sample's part."""
+    return tuple(ThreadStart(tuple(Frame(*place) for place in each.frames), each.count) for each in told.places)
 
 
 def keepers_of(told: KeepersTold) -> Keepers:

@@ -273,3 +273,24 @@ def test_containers_that_grow_are_found_wherever_they_are(python: Interpreter) -
     assert growing["keepers.NESTED[…]"]["containers"] == 2
     assert said["known"] > 0
     assert (said["left"], said["referrers"]) == (0, 0)
+
+
+@each_interpreter()
+def test_the_lines_that_start_threads_are_told(python: Interpreter) -> None:
+    said = play(python, "starts")
+    if python.minor < (3, 12):
+        assert (said["data"]["available"], said["data"]["places"]) == (False, [])
+        return
+    most, other = said["data"]["places"]
+    assert (most["count"], other["count"]) == (7, 1)
+    file, line, function = most["frames"][0]
+    assert (Path(file).name, line, function) == ("starts.py", culprit("starts"), "start")
+    assert [each[2] for each in other["frames"][:2]] == ["Own.start", "<module>"]
+    assert said["left"] == [None, None]
+    assert said["later"] == said["data"]["places"]
+
+
+def test_starts_are_not_told_where_others_have_the_tools() -> None:
+    said = play(of_minor((3, 13)), "starts", "taken")
+    assert (said["data"]["available"], said["data"]["places"]) == (False, [])
+    assert said["left"] == ["theirs", "theirs"]

@@ -6,6 +6,7 @@ Workers of a pool count once per pool: a pool that fills up to its size is no le
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import Ownership, at
@@ -31,6 +32,7 @@ GROWTH = Threshold(
 )
 THRESHOLDS = (GROWTH,)
 
+_START = frozenset({"Thread.start", "start"})  # the bare name before 3.11
 _SPAN_S = 8.0
 _SAMPLES = 4  # a slope and its bounds take no fewer
 
@@ -72,13 +74,19 @@ def _finding(window: Window, rise: Trend, source: str) -> Finding:
     new = _newcomers(window)
     places = Counter(frame for track in new if (frame := ownership.culprit(track.frames)))
     culprit = places.most_common(1)[0] if places else None
+    starts = _starts(window, ownership)
     names = Counter(track.name.rstrip("0123456789").rstrip("-_ ") or track.name for track in new)
     title = f"Threads grew by {rise.growth:.0f} in {rise.span_s:.1f} s ({rise.slope * 60:.0f} a minute)"
-    if culprit:
+    if starts:
+        title += f"; most are started at {at(starts.most_common(1)[0][0])}"
+    elif culprit:
         title += f"; most new ones are at {at(culprit[0])}"
     summary = f"{len(new)} threads that were not there at first are alive at the end."
     if names:
         summary += f" Most are named like '{names.most_common(1)[0][0]}'."
+    summary += _started(starts)
+    where = _place(ownership, new, culprit[0]) if culprit else None
+    blamed = ownership.place(starts.most_common(1)[0][0], None) if starts else where
     return Finding(
         VERDICT,
         "warning",
@@ -86,7 +94,7 @@ def _finding(window: Window, rise: Trend, source: str) -> Finding:
         0.9,
         title,
         summary,
-        _place(ownership, new, culprit[0]) if culprit else None,
+        blamed,
         (
             Evidence(
                 GROWTH.metric, rise.growth, GROWTH.unit, rise.samples, source,
@@ -94,9 +102,39 @@ def _finding(window: Window, rise: Trend, source: str) -> Finding:
             ),
             Evidence("threads.per_minute", rise.slope * 60, "threads/min", rise.samples, source),
         ),
+        (replace(where, role="stays"),) if starts and where else (),
         suspected=True,
         threads=tuple(track.ident for track in new),
     )  # fmt: skip
+
+
+def _starts(window: Window, ownership: Ownership) -> Counter[Frame]:
+    """How many threads each line of the service's own started: as the probe saw it, or as stacks caught it."""
+    started: Counter[Frame] = Counter()
+    told = next((sample.starts for sample in reversed(window.probe) if sample.starts), ())
+    for start in told:
+        if frame := ownership.culprit(start.frames):
+            started[frame] += start.count
+    if started:
+        return started
+    stacks = [thread.frames for sample in window.stacks for thread in sample.threads]
+    stacks += [thread.frames for inside in window.probe for thread in inside.threads]
+    for frames in stacks:
+        inner = next((n for n, each in enumerate(frames) if each.function in _START and _is_threading(each)), None)
+        if inner is not None and (frame := ownership.culprit(frames[inner + 1 :])):
+            started[frame] += 1
+    return started
+
+
+def _is_threading(frame: Frame) -> bool:
+    return frame.file.rpartition("/")[2] == "threading.py"
+
+
+def _started(starts: Counter[Frame]) -> str:
+    if not starts:
+        return " Which line starts them was not seen (a probe sees it on Python 3.12 and later)."
+    (frame, count), total = starts.most_common(1)[0], starts.total()
+    return f" Of {total:,} starts that were seen, {count:,} were at {at(frame)}."
 
 
 def _newcomers(window: Window) -> Sequence[Track]:

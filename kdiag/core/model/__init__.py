@@ -54,6 +54,7 @@ from kdiag.core.model.probed import (
     ProbedWait,
     ProbeSample,
     TaskState,
+    ThreadStart,
     WaitKind,
     WaitsSample,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "Target",
     "TaskState",
     "ThreadSample",
+    "ThreadStart",
     "Threshold",
     "Wait",
     "WaitKind",

@@ -166,6 +166,14 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadStart:
+    """A place that starts threads, innermost first, and how many it started since it was looked at first."""
+
+    frames: tuple[Frame, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProbedPool:
     """A pool of workers, or one that lends connections.
 
@@ -279,6 +287,7 @@ class ProbeSample:
     pools: tuple[ProbedPool, ...] = ()
     tasks_seen: tuple[ProbedTask, ...] = ()
     keepers: Keepers | None = None  # looked for only while memory grows
+    starts: tuple[ThreadStart, ...] = ()  # looked for only while threads become more, and on 3.12 and later
     switch_interval_s: float = 0.005
 
     def parties(self) -> Iterator[ProbedThread | ProbedTask]:
@@ -302,6 +311,8 @@ class ProbeSample:
             yield from (frame.frame for frame in crash.frames)
         for side in (side for conflict in self.maps.conflicts for side in conflict.sides):
             yield from side.frames
+        for start in self.starts:
+            yield from start.frames
         for pool in self.pools:
             yield from pool.runs
             yield from (leak.filled_at for leak in pool.leaks or () if leak.filled_at)

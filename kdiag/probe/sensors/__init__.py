@@ -97,6 +97,12 @@ def _allocations() -> Sensor:
     return AllocationsSensor()
 
 
+def _starts() -> Sensor:
+    from .starts import StartsSensor  # noqa: PLC0415
+
+    return StartsSensor()
+
+
 SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "gc": _gc,
     "threads": _threads,
@@ -106,4 +112,5 @@ SENSORS: Mapping[str, Callable[[], Sensor]] = {
     "maps": _maps,
     "keepers": _keepers,
     "allocations": _allocations,
+    "starts": _starts,
 }

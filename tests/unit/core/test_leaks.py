@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kdiag.core.detectors import fd_leak, memory_leak, thread_leak, zombie_children
-from kdiag.core.model import Child, ProcessSample
+from kdiag.core.model import Child, Frame, ProcessSample, ThreadStart
+from tests.support.inside import with_probe
 from tests.support.windows import (
     BOOT,
     EVENT_WAIT,
@@ -17,6 +18,7 @@ from tests.support.windows import (
     app,
     found,
     idle_main,
+    moving,
     scene,
     stuck,
     undecided,
@@ -139,6 +141,23 @@ def test_threads_that_rise_are_told_by_their_line_and_name() -> None:
     assert finding.culprit is not None
     assert finding.culprit.function == "watch"
     assert finding.threads
+
+
+def test_the_line_that_starts_them_is_to_blame_where_it_was_seen() -> None:
+    leaks = scene(idle_main(), *watchers(lambda n: n))
+    unseen = found(thread_leak.detect(leaks))
+    assert "Which line starts them was not seen" in unseen.summary
+    caught = moving("accepter", *EVENT_WAIT, Frame("/usr/lib/python3.11/threading.py", 964, "Thread.start"), app(28))
+    finding = found(thread_leak.detect(scene(idle_main(), caught, *watchers(lambda n: n))))
+    assert "most are started at app.py:28" in finding.title
+    starts = (ThreadStart((app(41, "accept"), *BOOT), 30), ThreadStart((app(7, "main"),), 2))
+    probed = replace(leaks, probe=tuple(replace(each, starts=starts) for each in with_probe(leaks).probe))
+    finding = found(thread_leak.detect(probed))
+    assert "most are started at app.py:41" in finding.title
+    assert "Of 32 starts that were seen, 30 were at app.py:41." in finding.summary
+    assert finding.culprit is not None
+    assert (finding.culprit.line, finding.culprit.function) == (41, "accept")
+    assert [(place.role, place.line) for place in finding.places] == [("stays", 19)]
 
 
 def test_threads_that_were_started_at_once_are_no_leak() -> None:

@@ -199,7 +199,7 @@ def test_containers_that_grow_are_looked_for_once_memory_grows() -> None:
              "before": 10, "after": 90, "seconds": 2.0, "types": [["shop.Session", 8]], "each": 500},
         ],
     }  # fmt: skip
-    probe, channel = source(answer(), answer(at=100.5), grows, told)
+    probe, channel = source(answer(), answer(at=100.5), grows, told, started=(*SENSORS, "keepers"))
     probe.begin()
     assert [probe.sample(background()).keepers for _ in range(2)] == [None, None]
     assert [set(asked["sensors"]) - set(SENSORS) for asked in channel.asked] == [set(), set(), set()]
@@ -208,6 +208,23 @@ def test_containers_that_grow_are_looked_for_once_memory_grows() -> None:
     assert seen is not None
     (keeper,) = seen.growing
     assert (keeper.name, keeper.per_s, keeper.bytes_per_s) == ("shop.SESSIONS", 40.0, 20_000.0)
+
+
+def test_who_starts_threads_is_looked_for_once_there_are_more() -> None:
+    grows = answer(at=101.0)
+    grows["memory"] = {**grows["memory"], "threads": 9}
+    told = {**grows, "starts": {"at": 102.0, "available": True, "places": [{"frames": [PLACE], "count": 7}]}}
+    probe, channel = source(answer(), grows, told, started=(*SENSORS, "starts"))
+    probe.begin()
+    assert probe.sample(background()).starts == ()
+    (start,) = probe.sample(background()).starts
+    assert (start.count, start.frames[0].line) == (7, 7)
+    assert set(channel.asked[-1]["sensors"]) == {*SENSORS, "starts"}
+    missing, channel = source(answer(), grows, grows)
+    missing.begin()
+    missing.sample(background())
+    missing.sample(background())
+    assert set(channel.asked[-1]["sensors"]) == set(SENSORS)  # it could not be started
 
 
 def test_it_asks_less_often_where_answers_are_dear() -> None:
