@@ -34,6 +34,7 @@ class ExactShare:
     timed: int
     frozen: int
     allocators: tuple[Allocator, ...]
+    young: tuple[int, int]
 
     @property
     def complete(self) -> bool:
@@ -63,6 +64,7 @@ def exact_share(window: Window) -> ExactShare | None:
         timed=sum(account.timed for account in accounts),
         frozen=accounts[-1].frozen,
         allocators=_merged(allocator for account in accounts for allocator in account.allocators),
+        young=(sum(account.young[0] for account in accounts), sum(account.young[1] for account in accounts)),
     )
 
 

@@ -132,4 +132,6 @@ def churn(samples: Sequence[HeapSample]) -> Churn | None:
         young.update(look)
     if young.total() < _LEAST_YOUNG:
         return None
-    return Churn(tuple(young.most_common()), young.total(), len(looks))
+    looked = young.total()
+    types = tuple((name, count) for name, count in young.most_common() if count >= _LEAST_SHARE * looked)
+    return Churn(types, looked, len(looks))

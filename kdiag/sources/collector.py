@@ -93,6 +93,7 @@ class CollectorSource:
             thresholds=state.thresholds,
             enabled=state.enabled,
             tool=reader.tool,
+            survivors=reader.survivors(),
         )
 
     def under_way(self) -> int | None:

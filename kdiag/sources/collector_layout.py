@@ -114,6 +114,12 @@ def runtime_layout(version: tuple[int, ...], debug_offsets: Callable[[], bytes])
     )
 
 
+def survivors(layout: StateLayout, after: bytes) -> int:
+    """How many objects the last full collection left; since 3.14 how many there are."""
+    at = layout.objects[0]
+    return max(0, int.from_bytes(after[at : at + 8], "little", signed=True))
+
+
 def find_collecting(state: bytes, address: int) -> int:
     """The offset of `collecting` in an interpreter's state up to 3.12, found by the pointer `generation0`.
 

@@ -27,6 +27,7 @@ from kdiag.sources.collector_layout import (
     ring_address,
     runtime_layout,
     state_layout,
+    survivors,
 )
 from kdiag.sources.pystack import Pystack
 
@@ -55,6 +56,13 @@ class Reader(Protocol):
 
     def read(self) -> CollectorState:
         """Read what can be read.
+
+        Raises:
+            KdiagError: it cannot be read (now).
+        """
+
+    def survivors(self) -> int | None:
+        """How many objects the last full collection left (since 3.14: there are); None where that is not known.
 
         Raises:
             KdiagError: it cannot be read (now).
@@ -156,6 +164,12 @@ class CollectorReader:
         after = self._memory.read(self._main + self._collecting, AFTER_COLLECTING)
         return alive(self._state, block, after)
 
+    def survivors(self) -> int | None:
+        """How many objects of the main interpreter the last full collection left; since 3.14 how many there are."""
+        if not self._state.lists:
+            return None
+        return survivors(self._state, self._memory.read(self._main + self._collecting, AFTER_COLLECTING))
+
     @property
     def counts_objects(self) -> bool:
         """Whether `alive` is exact."""
@@ -252,6 +266,10 @@ class FlagReader:
             SourceError: `pystack-failed`, `pystack-crashed`.
         """
         return CollectorState(self.under_way() is not None)
+
+    def survivors(self) -> int | None:
+        """Not known."""
+        return None
 
     def close(self) -> None:
         """Let go of the target."""

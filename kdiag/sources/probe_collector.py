@@ -45,6 +45,7 @@ class Collector(msgspec.Struct, frozen=True):
     collected: tuple[int, ...]
     uncollectable: tuple[int, ...]
     asked: _Count
+    young: tuple[_Count, _Count]
     histogram: tuple[tuple[_Count, _Count], ...]
     thresholds: tuple[int, ...]
     enabled: bool
@@ -124,6 +125,7 @@ def account(before: Collector, now: Collector, longest_s: float | None = None) -
         enabled=now.enabled,
         frozen=now.frozen,
         allocators=tuple(allocators),
+        young=_pair(now.young, before.young),
     )
 
 
@@ -135,6 +137,10 @@ def _longest(before: Collector, now: Collector) -> float:
     earlier = dict(before.histogram)
     steps = [step for step, count in now.histogram if count > earlier.get(step, 0)]
     return float(2 ** (max(steps) - 1)) / 1e9 if steps and 0 < max(steps) < 64 else 0.0
+
+
+def _pair(now: tuple[int, int], before: tuple[int, int]) -> tuple[int, int]:
+    return max(0, now[0] - before[0]), max(0, now[1] - before[1])
 
 
 def _minus(now: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:

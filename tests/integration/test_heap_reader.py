@@ -11,6 +11,7 @@ from kdiag.attach.memory import TargetEndedError
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background
+from kdiag.sources.collector_reader import CollectorReader
 from kdiag.sources.heap import HeapSource
 from kdiag.sources.heap_reader import HeapReader, TornError
 from kdiag.sources.tools import SourceError
@@ -39,10 +40,13 @@ def test_the_objects_are_those_that_the_interpreter_has(python: Interpreter) -> 
         reader = HeapReader(target.pid)
         named, known = by_name(reader), reader.known()
         reader.close()
+        survivors = CollectorReader(target.pid).survivors()
     assert (named["Marker"], named["Pair"]) == (target.facts["markers"], target.facts["pairs"])
     assert named.total() == pytest.approx(target.facts["objects"], rel=0.01)
     assert known > target.facts["pairs"] / 2
     assert "" not in named
+    left = target.facts["survivors" if python.minor < (3, 14) else "objects"]
+    assert survivors == pytest.approx(left, rel=0.02)
 
 
 def counted(source: HeapSource) -> HeapCount:

@@ -30,6 +30,8 @@ def test_the_collector_is_accounted_for_exactly(python: Interpreter) -> None:
     assert sum(data["collections"]) > 50
     assert data["dropped"] == 0
     assert sum(count for _, count in data["histogram"]) == sum(data["seen"])
+    looked, freed = data["young"]
+    assert 0 <= freed <= looked
     assert said["hook_s"] > 0
     assert said["restored"]
 

@@ -51,9 +51,10 @@ def main() -> None:
     kept = [Marker(number) for number in range(half)]
     pairs = [Pair(each, each) for each in kept for _ in range(4)][: PAIRS // 2]
     gc.collect()  # the others are younger
+    survivors = len(gc.get_objects())
     pairs += [Pair(each, each) for each in kept for _ in range(4)][: PAIRS - len(pairs)]
     replaced = OrderedDict((-number, Marker(number)) for number in range(MARKERS - half))
-    ready(markers=len(kept) + len(replaced), pairs=len(pairs), objects=len(gc.get_objects()))
+    ready(markers=len(kept) + len(replaced), pairs=len(pairs), objects=len(gc.get_objects()), survivors=survivors)
     if sys.argv[1:] == ["churning"]:
         churn(replaced)
     stay()

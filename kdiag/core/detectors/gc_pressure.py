@@ -27,6 +27,7 @@ from kdiag.core.model import (
 )
 from kdiag.core.processes import CpuShare, cpu_share
 from kdiag.core.series import Share, clustered_share, passes, score, severity
+from kdiag.core.survivors import survivors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,6 +161,7 @@ def _finding(
     ownership, cpu = Ownership.of(window), cpu_share(window)
     explicit = culprit is not None and _collects(ownership.call(culprit.frame))
     paused = _at_least(window, pause)
+    said, counted = _of_heap(window)
     reached = [s for s in (severity(share.low, SHARE) if by_share else None, severity(paused, PAUSE)) if s]
     title = (
         f"{share.value:.0%} of the time goes to the garbage collector"
@@ -174,9 +176,9 @@ def _finding(
         max(score(share.low, SHARE) if by_share else 0, score(paused, PAUSE)),
         _confidence(share, by_share),
         title,
-        " ".join([_summary(culprit, explicit, share, cpu), *_types(window)]),
+        " ".join([_summary(culprit, explicit, share, cpu), *said]),
         ownership.place(culprit.frame, culprit.thread) if culprit else None,
-        (*evidence, *_counted(window)),
+        (*evidence, *counted),
         threads=(culprit.ident,) if culprit else (),
     )
 
@@ -250,18 +252,12 @@ def _summary(culprit: _Allocating | None, explicit: bool, share: Share, cpu: Cpu
     return " ".join(said) or "The interpreter's own flag says so; no stack was seen that could name the line."
 
 
-def _types(window: Window) -> list[str]:
-    """Which types make it work: those that are created all the time, and those that become more."""
-    return [seen.words for seen in (churn(window.heap), growth(window.heap)) if seen is not None and seen.types]
-
-
-def _counted(window: Window) -> list[Evidence]:
-    return [
-        each
-        for seen in (churn(window.heap), growth(window.heap))
-        if seen is not None and seen.types
-        for each in seen.evidence()
-    ]
+def _of_heap(window: Window) -> tuple[list[str], list[Evidence]]:
+    """What makes it work: types that are created all the time, types that become more, and what it leaves alive."""
+    types = [seen for seen in (churn(window.heap), growth(window.heap)) if seen is not None and seen.types]
+    left = survivors(window)
+    said = [*(seen.words for seen in types), *left.words()]
+    return said, [*(each for seen in types for each in seen.evidence()), *left.evidence()]
 
 
 def _exact_evidence(window: Window, account: ExactShare, share: Share) -> tuple[Evidence, ...]:

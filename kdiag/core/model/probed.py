@@ -51,6 +51,8 @@ class CollectorAccount:
         longest_s: the longest of them; below 10 ms rounded down to a power of two nanoseconds.
         timed: how many collections `seconds` is the sum of: all as a rule, fewer when too many came at once.
         frozen: objects that `gc.freeze` has put out of the collector's sight.
+        young: about how many objects collections of the youngest generation looked at, and how many they freed; with
+            many collections those of some.
     """
 
     span_s: float
@@ -65,6 +67,7 @@ class CollectorAccount:
     enabled: bool
     frozen: int
     allocators: tuple[Allocator, ...]
+    young: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class CollectorSample:
         thresholds: as `gc.get_threshold()` gives them; empty where they cannot be read.
         enabled: `gc.isenabled()`, None where it cannot be read.
         tool: who read: our own reader or pystack's flag.
+        survivors: objects that the last full collection left (since 3.14: that there are); None where not known.
     """
 
     at: float
@@ -155,6 +156,7 @@ class CollectorSample:
     thresholds: tuple[int, ...] = ()
     enabled: bool | None = None
     tool: Literal["memory", "pystack"] = "memory"
+    survivors: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ def to_json(account: CollectorAccount, pauses: Pauses, *, pid: int, interrupted:
         "longest_s": round(account.longest_s, 6),
         "timed": account.timed,
         "asked": account.asked,
+        "young": {"looked": account.young[0], "freed": account.young[1]},
         "thresholds": list(account.thresholds),
         "enabled": account.enabled,
         "frozen": account.frozen,
@@ -137,6 +138,9 @@ def _settings(account: CollectorAccount) -> str:
         said = "The collector is switched off (gc.disable): it runs only where somebody asks for it."
     if account.frozen:
         said += f" {account.frozen:,} objects are frozen: it passes over them."
+    if account.young[0]:
+        share = account.young[1] / account.young[0]
+        said += f" Of the youngest objects {share:.0%} were freed; the others survived."
     if account.asked:
         said += f" At least {account.asked:,} collections were asked for by hand."
     return said

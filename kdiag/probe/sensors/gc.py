@@ -48,6 +48,7 @@ class CollectorSensor:
         self._longest_ns = [0, 0, 0]
         self._seen = [0, 0, 0]
         self._asked = 0
+        self._young = [0, 0]
         self._histogram = [0] * (_BUCKETS + 1)
         self._places: dict[tuple[int, tuple[Place, ...]], list[int]] = {}
         self._unplaced = 0
@@ -115,7 +116,8 @@ class CollectorSensor:
 
         `histogram` has [n, count] of the collections of 2^(n-1) to 2^n ns. `asked` counts the collections that
         somebody asked for by hand, a lower bound: no generation was full when they started. With many collections
-        the `places` are those of some, taken evenly.
+        the `places` are those of some, taken evenly, and so is `young`: of collections of the youngest generation,
+        about how many objects they looked at, and how many of these they freed; the others survived.
         """
         with self._lock:
             at, count = self._moment()
@@ -133,6 +135,7 @@ class CollectorSensor:
                 "collected": _deltas(self._before, now, "collected"),
                 "uncollectable": _deltas(self._before, now, "uncollectable"),
                 "asked": self._asked,
+                "young": list(self._young),
                 "histogram": [[n, count] for n, count in enumerate(self._histogram) if count],
                 "thresholds": list(gc.get_threshold()),
                 "enabled": gc.isenabled(),
@@ -227,6 +230,9 @@ class CollectorSensor:
         frames, asked = collection.places(), bool(collection.ident) and collection.asked()
         if collection.ident:
             self._asked += asked
+            if generation == 0:
+                self._young[0] += max(collection.count[0], info.get("collected", 0))
+                self._young[1] += info.get("collected", 0)
             if frames:
                 self._count_place((collection.ident, frames), spent, asked)
             else:

@@ -29,6 +29,9 @@ class ScriptedReader:
         self._late_s = late_s  # how much later a read comes while a collection is under way
         self.at: list[float] = []
 
+    def survivors(self) -> int | None:
+        return None
+
     def under_way(self) -> bytes | None:
         if self._number() is not None:
             self._clock.step(self._late_s)

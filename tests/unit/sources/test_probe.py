@@ -26,9 +26,9 @@ def answer(**collector: Any) -> dict[str, Any]:
     return {
         "gc": {
             "at": 100.0, "since": 90.0, "seconds": [0.0, 0.0, 0.0], "longest": [0.0, 0.0, 0.0], "seen": [0, 0, 0],
-            "collections": [0, 0, 0], "collected": [0, 0, 0], "uncollectable": [0, 0, 0], "asked": 0, "histogram": [],
-            "thresholds": [700, 10, 10], "enabled": True, "frozen": 0, "places": [], "pauses": [], "sequence": 0,
-            "dropped": 0, **collector,
+            "collections": [0, 0, 0], "collected": [0, 0, 0], "uncollectable": [0, 0, 0], "asked": 0, "young": [0, 0],
+            "histogram": [], "thresholds": [700, 10, 10], "enabled": True, "frozen": 0, "places": [], "pauses": [],
+            "sequence": 0, "dropped": 0, **collector,
         },
         "threads": {
             "at": 100.0, "dropped": 0, "took": 0.001, "pools": [], "tasks": [], "adapters": [],
