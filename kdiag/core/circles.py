@@ -63,8 +63,12 @@ def summary_of(ring: Sequence[Step], others: Sequence[LastingWait], span_s: floa
     return said
 
 
+def kinds_of(several: Sequence[LastingWait]) -> Iterator[tuple[str, int]]:
+    """How many threads and how many tasks there are, where there are any."""
+    tasks = sum(isinstance(each.who, ProbedTask) for each in several)
+    yield from ((kind, number) for kind, number in (("thread", len(several) - tasks), ("task", tasks)) if number)
+
+
 def count(several: Sequence[LastingWait]) -> str:
     """How many threads and tasks: "2 threads and 1 task"."""
-    tasks = sum(isinstance(each.who, ProbedTask) for each in several)
-    kinds = ((len(several) - tasks, "thread"), (tasks, "task"))
-    return " and ".join(f"{number} {kind}{'' if number == 1 else 's'}" for number, kind in kinds if number)
+    return " and ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in kinds_of(several))

@@ -76,6 +76,7 @@ def _by_owners(window: Window, ring: Sequence[Step], others: Sequence[LastingWai
     blamed = [(ownership.culprit(each.who.frames) or each.frame, each.name, edge.what) for each, edge in ring]
     frame, name, what = max(blamed, key=lambda one: ownership.tier(one[0]))
     idle = (*(each for each, _ in ring), *others)
+    kinds = circles.kinds_of([each for each, _ in ring])
     limited = any(edge.limited for _, edge in ring)
     return Finding(
         VERDICT,
@@ -87,7 +88,7 @@ def _by_owners(window: Window, ring: Sequence[Step], others: Sequence[LastingWai
         ownership.place(frame, name, "", what),
         (
             Evidence(STILL.metric, round(span, 3), STILL.unit, looks, source, round(span, 3), None, STILL.warning),
-            Evidence("deadlock.threads", len(ring), "threads", looks, source),
+            *(Evidence(f"deadlock.{kind}s", number, f"{kind}s", looks, source) for kind, number in kinds),
         ),
         places,
         threads=tuple(each.who.ident for each in idle if isinstance(each.who, ProbedThread)),

@@ -65,6 +65,8 @@ def wait_words(wait: ProbedWait, sample: StackSample) -> str:
     "" where it knows no more than the thread's frames tell.
     """
     owner = next((_name(thread) for thread in sample.threads if thread.ident == wait.owner), "")
+    if not owner and wait.tasks:
+        owner = "a task of asyncio's"
     kind = _WAITED_FOR.get(wait.kind, wait.kind)
     if wait.kind == "thread":
         return f"waiting for {owner or wait.name or 'a thread'} to end"

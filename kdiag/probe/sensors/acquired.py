@@ -179,6 +179,8 @@ def _keeps(
     key = (id(code), here, acquires, ends)
     known = _kept.get(key)
     if known is None:
+        if len(_kept) >= _KNOWN:
+            _kept.clear()
         known = _kept[key] = not _reaches_without(sites, here, acquires, ends)
     return known
 

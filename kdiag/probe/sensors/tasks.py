@@ -9,7 +9,7 @@ Separate from `waits`, which reads the stacks of threads, and from `coroutines`,
 from __future__ import annotations
 
 import sys
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..turns import Turns
@@ -36,10 +36,10 @@ _WAITS = {
     "asyncio.tasks": {"sleep": "sleep", "wait_for": "task", "wait": "tasks", "_wait": "tasks"},
     "asyncio.taskgroups": {"__aexit__": "tasks", "_aexit": "tasks"},
 }  # fmt: skip
-_FUNCTIONS: dict[str, list[tuple[str, str]]] = {}
-for _module, _kinds in _WAITS.items():
-    for _function, _kind in _kinds.items():
-        _FUNCTIONS.setdefault(_function, []).append((_module, _kind))
+_FUNCTIONS = {
+    function: [(module, kinds[function]) for module, kinds in _WAITS.items() if function in kinds]
+    for function in chain.from_iterable(_WAITS.values())
+}
 _KINDS = (
     ("lock", "locks", "Lock"), ("semaphore", "locks", "Semaphore"), ("event", "locks", "Event"),
     ("condition", "locks", "Condition"), ("barrier", "locks", "Barrier"), ("queue", "queues", "Queue"),
@@ -140,6 +140,8 @@ def tasks_of(
         most: so many are looked at.
         idle: those that need not be looked at again, unless somebody waits for what they may hold or bring.
     """
+    if not looked:  # without the GIL no frame can be looked at
+        return [], 0
     found, count = registered((loop for loop, _ in loops.values()), most)
     turns, tasks, skipped = Turns(), [], []
     idle.next()
@@ -147,7 +149,7 @@ def tasks_of(
         turns.next()
         if idle.knows(task):
             skipped.append(task)
-        elif attribute(task, "_state") == "PENDING":
+        elif is_pending(task):
             tasks.append(_look(task, loops, looked))
             idle.note(tasks[-1])
     if any(wait.kind in _HELD for wait in waits) or any(task.asks for task in tasks):
@@ -175,7 +177,7 @@ def _look(task: object, loops: Mapping[int, tuple[object, int]], looked: Mapping
     if running and frames:
         return Task(task, thread, _on_stack(frames[-1], looked.get(thread, [])) or frames, True, False, None, ())
     future = attribute(task, "_fut_waiter")
-    if future is None or attribute(future, "_state") != "PENDING":
+    if future is None or not is_pending(future):
         return Task(task, thread, frames, False, True, None, ())
     wait, needs = _wait_of(frames, future)
     return Task(task, thread, frames, False, False, wait._replace(limited=_is_limited(frames)), needs)
@@ -229,7 +231,13 @@ def _waited_for(inner: Stack) -> Any:
 
 def _pending(tasks: Any) -> tuple[Any, ...]:
     several = items(tasks)[:_CHILDREN] if type(tasks) in {list, set, tuple} else []
-    return tuple(task for task in several if is_task(task) and attribute(task, "_state") == "PENDING")
+    return tuple(task for task in several if is_task(task) and is_pending(task))
+
+
+def is_pending(future: object) -> bool:
+    """Whether a future or a task of asyncio's has not ended."""
+    state = attribute(future, "_state")
+    return type(state) is str and state == "PENDING"
 
 
 def is_task(value: object) -> bool:
@@ -267,8 +275,8 @@ def _library(frame: FrameType) -> str | None:
 
 def _name(frame: FrameType, values: tuple[object, ...]) -> str:
     """How the frame that awaits one of these names it."""
-    for chain in _awaited(frame.f_code, frame.f_lasti):
-        found = reached(frame, chain)
+    for way in _awaited(frame.f_code, frame.f_lasti):
+        found = reached(frame, way)
         if found is not None and any(value is found.value or value is lock_of(found.value) for value in values):
             return found.name
     return ""
@@ -288,9 +296,9 @@ def _read(code: CodeType, offset: int) -> Iterator[Chain]:
     steps = [step for step in instructions(code) if step[0] <= offset] if len(code.co_code) <= LONGEST_CODE else []
     while steps and steps[-1][1] in _AWAITING:
         steps.pop()
-    for chain in (chain_at(code, steps[-1][0]), object_of(code, steps, "")) if steps else ():
-        if chain is not None:
-            yield chain
+    for way in (chain_at(code, steps[-1][0]), object_of(code, steps, "")) if steps else ():
+        if way is not None:
+            yield way
 
 
 def forget() -> None:

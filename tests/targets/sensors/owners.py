@@ -173,7 +173,9 @@ for each in holders:
     start(each.__name__, each)
 for name in ("several-1", "several-2"):
     start(name, hold_several)
-time.sleep(0.1)
+held = called, finally_, caught, entered, store.lock
+while not all(lock.locked() for lock in held) or one_by_one._value or several._value or "owner=0" in repr(condition):
+    time.sleep(0.01)
 for lock in (let_go, perhaps, asked, changed, helped, looped):
     lock.acquire()
 start("hold_asked", hold_asked)
@@ -181,6 +183,8 @@ start("twice", hold_twice)
 start("cross-1", cross, *pair)
 start("cross-2", cross, *reversed(pair))
 running, queued = pool.submit(work), pool.submit(work)
+while not by_pool.locked():
+    time.sleep(0.01)
 start("running", ask, running)
 start("queued", ask, queued)
 start("waits_itself", waits_itself)

@@ -191,18 +191,28 @@ for name, function in (("turns", main), ("blocks", blocks), ("itself", asks_itse
 threads = sensor("threads")
 threads.start()
 deadline = time.monotonic() + 20
-ready = {"queued", "asked", "blocks", "itself", "keep", "serve"}
+names: dict[Any, str] = {}
+
+
+def settled() -> bool:
+    waits = {names[each["id"]]: each.get("wait", {}) for each in seen["tasks"]}
+    waits.update((each["name"], each.get("wait", {})) for each in data["threads"] if each["name"] in {"asks", "itself"})
+    known = all(waits.get(name, {}).get("owner") for name in ("work", "itself"))
+    return (
+        known
+        and bool(waits.get("queued") and waits.get("asks", {}).get("tasks") and waits.get("serve"))
+        and any(each["name"] == "blocks" and "wait" in each for each in data["threads"])
+    )
+
+
 while True:
-    data = threads.data(0)
-    seen = threads.tasks(1000)
-    if ready <= {each["name"] for each in seen["tasks"]} or time.monotonic() > deadline:
+    data, seen = threads.data(0), threads.tasks(1000)
+    names = {each["id"]: each["name"] for each in seen["tasks"]}
+    names.update((each["ident"], each["name"]) for each in data["threads"])
+    if settled() or time.monotonic() > deadline:
         break
     time.sleep(0.05)
-time.sleep(0.2)
-data, seen = threads.data(0), threads.tasks(1000)
 threads.stop()
-names = {each["id"]: each["name"] for each in seen["tasks"]}
-names.update((each["ident"], each["name"]) for each in data["threads"])
 
 
 def told(who: dict[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,7 @@ HELD = Frame("/srv/app/web.py", 30, "hold")
         ),
         (ProbedWait("rlock", 9, "Stock.lock", 5, None, 0), "the lock Stock.lock, held by spinner"),
         (ProbedWait("lock", 9, "", 5, None, 0), "the lock, held by spinner"),
+        (ProbedWait("lock", 9, "LOCK", 0, None, 0, tasks=(7,)), "the lock LOCK, held by a task of asyncio's"),
         (ProbedWait("queue", 9, "shop.ORDERS", 0, None, 0), "the queue shop.ORDERS"),
         (
             ProbedWait("lock", 9, "Stock.lock", 5, None, 0, sure=False),
