@@ -30,7 +30,8 @@ def test_each_collection_and_all_of_them(minor: tuple[int, int]) -> None:
     told = ran.json
     assert told["share"] > 0.5
     assert told["share"] == pytest.approx(sum(told["seconds"]) / told["duration_s"], abs=0.01)
-    assert sum(pause["collections"] for pause in told["pauses"]) == pytest.approx(sum(told["collections"]), abs=2)
+    assert sum(pause["collections"] for pause in told["pauses"]) == pytest.approx(told["timed"], abs=2)
+    assert told["timed"] > 0.8 * sum(told["collections"])  # more may come at once than can be kept
     frames = told["places"][0]["frames"]
     assert frames[0]["line"] in culprit_lines(TARGETS / target.script.name)
     assert Path(frames[0]["file"]).name == target.script.name

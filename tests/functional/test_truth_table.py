@@ -62,6 +62,8 @@ def test_a_sick_program_is_named_with_its_line(case: Case) -> None:
     names = culprit_names(target.script)
     for words in case.says:
         assert re.search(words.format_map(names), f"{finding['title']} {finding['summary']}"), (words, summary(report))
+    if case.object and report["observation"]["attach_method"] != "none":
+        assert finding["culprit"]["object"] == case.object, summary(report)
     if case.culprit:
         culprit = finding["culprit"]
         assert Path(culprit["file"]).name == target.script.name, culprit

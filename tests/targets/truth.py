@@ -42,6 +42,7 @@ class Case(NamedTuple):
         verdict: what the report's verdict must be; "healthy" means no finding at or above warning.
         severity_at_least: of the finding; "" for healthy ones.
         culprit: whether a line marked `# CULPRIT` must be named, seen from outside.
+        object: the name that the culprit must have where a probe was inside; "" where it has none.
         needs: the modules beyond the standard library that it imports.
         load: the traffic that makes (or must not make) it sick.
         notes: what a test may have to know.
@@ -56,6 +57,7 @@ class Case(NamedTuple):
     severity_at_least: Literal["", "info", "warning", "critical"] = "warning"
     arguments: tuple[str, ...] = ()
     culprit: bool = True
+    object: str = ""
     needs: tuple[str, ...] = ()
     load: Load | None = None
     notes: str = ""
@@ -305,9 +307,23 @@ SICK = (
     Case("gil-contention", "gil_contention", "gil-contention"),
     Case("hot-loop", "hot_loop", "cpu-hot-loop"),
     Case("hot-c-call", "hot_c_call", "cpu-hot-loop", "critical", notes="the GIL is never released"),
-    Case("memory-leak", "memory_leak", "memory-leak", culprit=False, notes="5 MB/s for two minutes"),
-    Case("memory-leak-closure", "leaks", "memory-leak", arguments=("closure",), culprit=False, notes="5 MB/s"),
-    Case("memory-leak-cache", "leaks", "memory-leak", arguments=("cache",), culprit=False, notes="5 MB/s"),
+    Case(
+        "memory-leak",
+        "memory_leak",
+        "memory-leak",
+        culprit=False,
+        object="memory_leak.answers",
+        notes="5 MB/s for two minutes",
+    ),
+    Case(
+        "memory-leak-closure",
+        "leaks",
+        "memory-leak",
+        arguments=("closure",),
+        culprit=False,
+        object="leaks.from_closure (closure seen)",
+    ),
+    Case("memory-leak-cache", "leaks", "memory-leak", arguments=("cache",), culprit=False, object="leaks.from_cache"),
     Case("fd-leak-files", "fd_leak", "fd-leak", culprit=False, notes="20/s for 40 s"),
     Case("fd-leak-sockets", "fd_leak", "fd-leak", arguments=("sockets",), culprit=False, notes="20/s for 40 s"),
     Case("thread-leak", "thread_leak", "thread-leak", culprit=False, notes="10/s for a minute"),

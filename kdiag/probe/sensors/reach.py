@@ -102,7 +102,14 @@ def elements(how: int, value: Any, newest: int = _NEWEST, oldest: int = _OLDEST)
 
 
 def reached(how: int, value: Any) -> Iterable[Any]:
-    """What an object leads to."""
+    """What an object leads to; nothing where a finalizer that ran meanwhile has changed it."""
+    try:
+        return _reached(how, value)
+    except RuntimeError:
+        return ()
+
+
+def _reached(how: int, value: Any) -> Iterable[Any]:
     if how in CONTAINERS:
         return elements(how, value)
     if how == MODULE:
