@@ -25,6 +25,11 @@ def pool_of(frame: Any, look: Any) -> Any:
     return own.get("loop") if "idle_workers" in own else None
 
 
+def result_of(frame: Any, look: Any) -> Any:
+    """The future of what a worker does, which a task awaits."""
+    return look.local(frame, "future")
+
+
 def state_of(loop: Any, _frame: Any, look: Any) -> dict[str, Any]:
     """What the limiter says that a loop's threads are taken by, where none else was asked for."""
     limiter = _limiter_of(loop, look)

@@ -64,9 +64,10 @@ def ends_of(
     """Who can end each wait of these threads and tasks."""
     holders = holders_of(looked, waits)
     holding = _add_tasks(holders, waits, tasks)
-    awaited = [*waits.values(), *(task.wait for task in tasks if task.wait is not None)]
-    futures = {id(wait.value): wait.value for wait in awaited if wait.kind == "future"}
-    of_futures = _ends_of_futures(futures, pools, loops)
+    asked = [*waits.values(), *(task.wait for task in tasks if task.wait is not None and task.asks)]
+    plain = {id(task.wait.value) for task in tasks if task.wait is not None and task.wait.kind == "future"}
+    futures = {id(wait.value): wait.value for wait in asked if wait.kind == "future"}
+    of_futures = _ends_of_futures(futures, plain, pools, loops)
     turns, of_tasks = Turns(), {}
     for task in tasks:
         turns.next()
@@ -146,16 +147,19 @@ def _end_of(wait: Wait, of_futures: Mapping[int, End], holders: Mapping[int, lis
     return End(held.who, held.at, held.sure)
 
 
-def _ends_of_futures(futures: Mapping[int, object], pools: PoolsNow, loops: Loops) -> dict[int, End]:
-    """The work of a pool, or a coroutine of a loop: one that runs, or one that has not even started."""
-    running, queued = pools.workers_for(set(futures))
+def _ends_of_futures(futures: Mapping[int, object], plain: set[int], pools: PoolsNow, loops: Loops) -> dict[int, End]:
+    """The work of a pool, or a coroutine of a loop: one that runs, or one that has not even started.
+
+    Of `plain` futures, which are a loop's own, only a pool can know.
+    """
+    running, queued = pools.workers_for({*futures, *plain})
     found = {future: End(worker) for future, worker in running.items()}
     found.update((future, End(workers=workers)) for future, workers in queued.items())
     for key, future in futures.items():
         task = source_of(future) if key not in found else None
         if task is not None:
             found[key] = End(tasks=[id(task)])
-    if len(found) < len(futures) and "asyncio.tasks" in sys.modules:
+    if not futures.keys() <= found.keys() and "asyncio.tasks" in sys.modules:
         for loop, ident in loops.values():
             found.update((key, End(ident)) for key in unstarted(loop) if key in futures)
     return found

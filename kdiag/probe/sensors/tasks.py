@@ -116,7 +116,7 @@ class Idle:
 
     def knows(self, task: object) -> bool:
         """Whether a task waits for the same as at the last look, and for nobody."""
-        key = id(task), id(attribute(task, "_fut_waiter"))
+        key = _key(task)
         known = key in self._before
         if known:
             self._now.add(key)
@@ -125,7 +125,15 @@ class Idle:
     def note(self, task: Task) -> None:
         """Take in what a task was seen to wait for."""
         if task.wait is not None and not task.needs and not task.asks:
-            self._now.add((id(task.task), id(attribute(task.task, "_fut_waiter"))))
+            self._now.add(_key(task.task))
+
+    def forget(self, task: Task) -> None:
+        """It does wait for somebody, as it turned out when all were looked at together."""
+        self._now.discard(_key(task.task))
+
+
+def _key(task: object) -> tuple[int, int]:
+    return id(task), id(attribute(task, "_fut_waiter"))
 
 
 def tasks_of(

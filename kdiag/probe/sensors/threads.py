@@ -73,6 +73,9 @@ class ThreadsSensor:
         waits, ends, looked = seen.waits, seen.ends, seen.looked
         idents = list({**looked, **seen.known})
         self.dropped += max(0, len(idents) - _THREADS)
+        told = involved(seen.tasks, ends)
+        for task in told:
+            self._idle.forget(task)
         return {
             "at": at,
             "threads": [
@@ -80,7 +83,7 @@ class ThreadsSensor:
                 for ident in _important_first(idents, waits, ends)[:_THREADS]
             ],
             **self._pools.told(seen.pools, waits),
-            "tasks": [described_task(task, ends) for task in involved(seen.tasks, ends)],
+            "tasks": [described_task(task, ends) for task in told],
             "switch_interval": sys.getswitchinterval(),
             "dropped": max(0, len(idents) - _THREADS),
             "took": time.perf_counter() - at,
