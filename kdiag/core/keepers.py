@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _NAMES = re.compile(r"\.(\w+)")
 _ENDS = re.compile(r"\[…\]| \(")
+_DESCRIPTORS = frozenset({
+    "TextIOWrapper", "BufferedReader", "BufferedWriter", "BufferedRandom", "FileIO", "socket", "SSLSocket",
+})  # fmt: skip
+_ALIKE = 2.0  # times
 _LOCAL = re.compile(r"^(?P<function>.+) \(local (?P<name>\w+)\)$")
 
 
@@ -31,6 +35,14 @@ def leading(found: Keepers | None) -> Keeper | None:
     """The container that takes most memory a second more."""
     growing = [each for each in found.growing if each.span_s > 0] if found else []
     return max(growing, key=lambda each: (each.bytes_per_s, each.per_s), default=None)
+
+
+def of_descriptors(found: Keepers | None, per_s: float) -> Keeper | None:
+    """The container that gets longer by files or sockets about as fast as descriptors become more."""
+    growing = found.growing if found else ()
+    opened = [each for each in growing if any(name.rpartition(".")[2] in _DESCRIPTORS for name, _ in each.types)]
+    alike = [each for each in opened if per_s / _ALIKE <= each.per_s <= per_s * _ALIKE]
+    return min(alike, key=lambda each: abs(each.per_s - per_s), default=None)
 
 
 def types(keeper: Keeper) -> str:

@@ -6,6 +6,7 @@ It is separate from the session because an observation goes on without it: what 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.attach.attachment import Attachment, Method, Way, attach
@@ -13,6 +14,7 @@ from kdiag.core.model import Cost
 from kdiag.errors import KdiagError
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.probe import ProbeSource
+from kdiag.sources.process import count_descriptors
 
 if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
@@ -52,7 +54,7 @@ def go_in(facts: ProcessFacts, way: Way, clock: Clock) -> Inside:
     """
     attachment = attach(facts, way, clock=clock)
     ids = KernelIds(facts.pid, None, other_namespace=not facts.same_pid_namespace)
-    source = ProbeSource(attachment.channel, ids.of_host, clock)
+    source = ProbeSource(attachment.channel, ids.of_host, clock, partial(count_descriptors, facts.pid))
     try:
         source.begin()
     except KdiagError:

@@ -138,15 +138,18 @@ class ProbeSource:
 
     Attributes:
         host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
+        descriptors: how many the target has open; 0 where that is not known.
     """
 
     channel: Channel
     host_id: Callable[[int], int]
     clock: Clock
+    descriptors: Callable[[], int] = lambda: 0
     _before: _Answer | None = field(default=None, init=False)
     _crashes: CrashCounts = field(default_factory=CrashCounts, init=False)
     _maps: MapCounts = field(default_factory=MapCounts, init=False)
     _first_memory: MemoryTold | None = field(default=None, init=False)
+    _first_descriptors: int = field(default=0, init=False)
     _sought: frozenset[str] = field(default=frozenset(), init=False)  # sensors that were started since the beginning
     _first_cost: Cost | None = field(default=None, init=False)
     _last_cost: Cost | None = field(default=None, init=False)
@@ -163,7 +166,7 @@ class ProbeSource:
             if not isinstance(started, list) or not set(SENSORS) <= set(started):
                 raise SourceError("sensor-failed", f"The probe started only these sensors: {started}.")
             self._before = self._read()
-            self._first_memory = self._before.memory
+            self._first_memory, self._first_descriptors = self._before.memory, self.descriptors()
             self._crashes.account(self._before.crashes)
             self._maps.account(self._before.maps)
             self._first_cost = self._last_cost = self.channel.cost()
@@ -182,7 +185,7 @@ class ProbeSource:
         try:
             before_s = self.channel.cost().cpu_s
             answer = self._read()
-            self._seek(wanted(self._first_memory, answer.memory))
+            self._seek(wanted(self._first_memory, answer.memory, self.descriptors() - self._first_descriptors))
             self._last_cost = self.channel.cost()
             self._spent_s = self._last_cost.cpu_s - before_s
         except KdiagError as error:

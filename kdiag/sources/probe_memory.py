@@ -20,6 +20,7 @@ ALLOCATIONS = "allocations"
 KEEPERS = "keepers"
 STARTS = "starts"
 GROWN_THREADS = 3  # from here on those who start them are looked for
+GROWN_DESCRIPTORS = 8
 GROWN_BYTES, GROWN_BLOCKS, GROWN_SHARE = 1 << 20, 2_000, 0.02  # from here on keepers are looked for
 
 _TOLD = "the probe told of memory"
@@ -82,14 +83,19 @@ class StartsTold(msgspec.Struct, frozen=True):
     places: tuple[_Start, ...]
 
 
-def wanted(first: MemoryTold | None, now: MemoryTold) -> frozenset[str]:
-    """The sensors that there is reason to start: there is so much more than at first of what they look for."""
+def wanted(first: MemoryTold | None, now: MemoryTold, descriptors: int = 0) -> frozenset[str]:
+    """The sensors that there is reason to start: there is so much more than at first of what they look for.
+
+    Args:
+        first, now: what was told.
+        descriptors: how many more are open than at first.
+    """
     if first is None:
         return frozenset()
     more = now.blocks - first.blocks
     memory = now.rss - first.rss >= GROWN_BYTES or more >= max(GROWN_BLOCKS, GROWN_SHARE * first.blocks)
     threads = now.threads - first.threads >= GROWN_THREADS
-    return frozenset([KEEPERS] * memory + [STARTS] * threads)
+    return frozenset([KEEPERS] * (memory or descriptors >= GROWN_DESCRIPTORS) + [STARTS] * threads)
 
 
 def starts_of(told: StartsTold) -> tuple[ThreadStart, ...]:

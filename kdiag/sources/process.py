@@ -160,6 +160,14 @@ class ProcessSource:
             return None
 
 
+def count_descriptors(pid: int) -> int:
+    """How many descriptors a process has open; 0 where that may not be seen."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
+
+
 def _read_sockets(pid: int) -> Sockets:
     inodes = {int(match[1]) for match in map(_SOCKET.match, _descriptor_targets(pid) or ()) if match}
     return read_sockets(pid, inodes) if inodes else NO_SOCKETS

@@ -1,12 +1,14 @@
 """fd-leak: open descriptors grow without a pause.
 
-The kind that grows, and the path or peer behind most of the new ones, are seen from outside; the line is not.
+The kind that grows, and the path or peer behind most of the new ones, are seen from outside; a probe sees the container
+that keeps the files or sockets. The line that opens them is not seen.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kdiag.core.keepers import grown, keepers, of_descriptors, place, types
 from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, ProcessSample, Severity, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, passes, score, trend
@@ -66,10 +68,13 @@ def _finding(window: Window, rise: Trend) -> Finding:
     name, by_name = _most_grown(first.descriptor_names, last.descriptor_names)
     now = _count(last) or 0.0
     limit = last.descriptor_limit
+    keeper = of_descriptors(keepers(window), rise.slope)
     severity: Severity = "critical" if limit and passes(now / limit, USED) else "warning"
     per_minute = rise.slope * 60
     summary = f"Most of the new ones are of kind '{kind}' ({by_kind:+.0f})"
     summary += f"; {by_name:+.0f} lead to {name}." if name and by_name > 0 else "."
+    if keeper:
+        summary += f" As fast, {grown(keeper)}."
     evidence = [
         Evidence(
             GROWTH.metric, rise.growth, GROWTH.unit, rise.samples, PROCESS_SOURCE,
@@ -77,6 +82,8 @@ def _finding(window: Window, rise: Trend) -> Finding:
         ),
         Evidence("fd.per_minute", per_minute, "descriptors/min", rise.samples, PROCESS_SOURCE),
     ]  # fmt: skip
+    if keeper:
+        evidence.append(Evidence("keeper.per_minute", 60 * keeper.per_s, "elements/min", 2, "probe.keepers"))
     if limit:
         evidence.append(
             Evidence(USED.metric, now / limit, USED.unit, rise.samples, PROCESS_SOURCE, threshold=USED.critical)
@@ -88,9 +95,10 @@ def _finding(window: Window, rise: Trend) -> Finding:
         severity,
         score(rise.growth_low, GROWTH),
         0.9,
-        f"Open descriptors grew by {rise.growth:.0f} in {rise.span_s:.1f} s, most of them of kind '{kind}'",
+        f"Open descriptors grew by {rise.growth:.0f} in {rise.span_s:.1f} s, most of them of kind '{kind}'"
+        + (f": {keeper.name} keeps ever more {types(keeper)}" if keeper else ""),
         summary,
-        None,
+        place(keeper, window.sources) if keeper else None,
         tuple(evidence),
         suspected=True,
     )

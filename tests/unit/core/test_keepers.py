@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kdiag.core import keepers
-from kdiag.core.detectors import memory_leak
+from kdiag.core.detectors import fd_leak, memory_leak
 from kdiag.core.model import Keeper, Keepers, Window
 from tests.support.inside import with_probe
 from tests.support.windows import found, scene
@@ -90,6 +90,19 @@ def test_the_container_that_explains_the_growth_is_to_blame() -> None:
     assert (finding.culprit.line, finding.culprit.object) == (5, "shop.cache.SESSIONS")
     assert finding.suspected
     assert {each.metric: each.value for each in finding.evidence}["keeper.per_minute"] == 30_000
+
+
+def test_the_container_that_keeps_files_or_sockets_is_to_blame_for_descriptors() -> None:
+    sockets = replace(keeper(".pool", per_s=25, each=500), types=(("socket.socket", 8),))
+    others = (keeper(per_s=20), replace(keeper(".log", per_s=400), types=(("_io.FileIO", 8),)))
+    window = leaks(sockets, *others)
+    rising = scene(descriptors=lambda at: 20 + int(20 * at))
+    finding = found(fd_leak.detect(replace(window, process=rising.process)))
+    assert finding.title.endswith(": shop.cache.pool keeps ever more socket.socket")
+    assert "As fast, shop.cache.pool (dict) grew from 100 to 225 elements" in finding.summary
+    assert finding.culprit is not None
+    unknown = found(fd_leak.detect(replace(leaks(*others), process=rising.process)))
+    assert unknown.culprit is None
 
 
 @pytest.mark.parametrize("growing", [(), (keeper(each=100),)])

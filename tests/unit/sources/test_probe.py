@@ -210,6 +210,16 @@ def test_containers_that_grow_are_looked_for_once_memory_grows() -> None:
     assert (keeper.name, keeper.per_s, keeper.bytes_per_s) == ("shop.SESSIONS", 40.0, 20_000.0)
 
 
+def test_containers_are_looked_for_once_descriptors_become_more() -> None:
+    probe, channel = source(answer(), answer(at=100.5), answer(at=101.0), started=(*SENSORS, "keepers"))
+    opened = iter((20, 28))
+    probe.descriptors = lambda: next(opened, 28)
+    probe.begin()
+    probe.sample(background())
+    probe.sample(background())
+    assert "keepers" in channel.asked[-1]["sensors"]
+
+
 def test_who_starts_threads_is_looked_for_once_there_are_more() -> None:
     grows = answer(at=101.0)
     grows["memory"] = {**grows["memory"], "threads": 9}
