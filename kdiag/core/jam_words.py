@@ -37,7 +37,7 @@ class Blamed(NamedTuple):
 
 def blamed(jam: Jam, ownership: Ownership) -> Blamed:
     """What keeps most of what is lent, or where most threads have it; what workers run; or else where threads wait."""
-    held = _line(jam.holding, ownership)
+    held = _line(jam, "holds", jam.holding, ownership)
     if jam.pool is not None and jam.pool.leaks:
         keeper = max(jam.pool.leaks, key=lambda each: each.count)
         if held is None or keeper.count > held.number:
@@ -47,17 +47,24 @@ def blamed(jam: Jam, ownership: Ownership) -> Blamed:
     if jam.pool is not None and jam.pool.runs:
         frame, count = Counter(jam.pool.runs).most_common(1)[0]
         return Blamed("run", frame, count)
-    wanted = _line(jam.waiting, ownership)
+    wanted = _line(jam, "waits", jam.waiting, ownership)
     return wanted._replace(how="wanted") if wanted is not None else Blamed("wanted", None, 0)
 
 
-def _line(threads: Sequence[Track], ownership: Ownership) -> Blamed | None:
-    """Where most of these threads stand in the user's code."""
-    stand = [(frame, track.name) for track in threads for frame in (ownership.culprit(track.frames),) if frame]
+def _line(jam: Jam, role: str, threads: Sequence[Track], ownership: Ownership) -> Blamed | None:
+    """Where most of these threads, and of the tasks that do this, stand in the user's code."""
+    names: dict[Frame, str | None] = {}
+    stand: Counter[Frame] = Counter()
+    tasks = ((None, count, frames) for each, count, frames in (jam.pool.tasks if jam.pool else ()) if each == role)
+    for name, count, frames in (*((track.name, 1, track.frames) for track in threads), *tasks):
+        frame = ownership.culprit(frames)
+        if frame is not None:
+            stand[frame] += count
+            names.setdefault(frame, name)
     if not stand:
         return None
-    frame, count = Counter(frame for frame, _ in stand).most_common(1)[0]
-    return Blamed("held", frame, count, next(name for each, name in stand if each == frame))
+    frame, count = stand.most_common(1)[0]
+    return Blamed("held", frame, count, names[frame])
 
 
 def title(jam: Jam, ownership: Ownership, *, whole: bool) -> str:

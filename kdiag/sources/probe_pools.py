@@ -45,6 +45,7 @@ class Pool(msgspec.Struct, frozen=True):
     waiting: tuple[_Count, ...]
     holding: tuple[_Count, ...]
     out: tuple[_Count, ...]
+    tasks: tuple[tuple[str, _Count, tuple[_Place, ...]], ...]
     runs: tuple[_Place, ...]
     kept: _Kept | None
 
@@ -84,5 +85,6 @@ def _pool(told: Pool) -> ProbedPool:
         told.kind, told.name, told.size, told.queued, told.workers, told.idle, told.nested, told.id, told.lends,
         told.taken, told.first, told.waited_s, told.done, told.counted, told.waiting, told.holding, told.out,
         tuple(Frame(*place) for place in told.runs), leaks,
+        tuple((role, count, tuple(Frame(*place) for place in places)) for role, count, places in told.tasks),
         searched=told.kept is not None and told.kept.complete,
     )  # fmt: skip

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.targets import Target
 
-LENDERS = {"sqlalchemy", "urllib3", "httpcore"}
+LENDERS = {"sqlalchemy", "urllib3", "httpcore", "aiohttp"}
 PROCESSES = {"concurrent.futures.process", "multiprocessing.pool"}
 PROCESSES = {"concurrent.futures.process", "multiprocessing.pool"}
 
@@ -48,9 +48,9 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
     def full() -> bool:
         seen.update(look())
         found = {pool["kind"] for pool in seen["pools"] if pool["queued"]}
-        lent = [len(pool["waiting"]) + len(pool["holding"]) for pool in seen["pools"] if pool["lends"]]
+        lent = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["lends"]]
         other = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["kind"] in PROCESSES]
-        return found >= LENDERS | PROCESSES | {"dramatiq"} and set(lent) == {6} and sorted(other) == [6, 8]
+        return found >= LENDERS | PROCESSES | {"dramatiq"} and lent == [6] * 6 and sorted(other) == [6, 8]
 
     with looking("pools_of_every_kind") as (target, look):
         until(full, "not all pools are full", within_s=30.0)
@@ -70,6 +70,8 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
     assert [text[line - 1].split("(")[0] for _, line, _ in pools["concurrent.futures.process"]["runs"]] == [
         "def crunch", "def crunch",
     ]  # fmt: skip
+    for name in ("aiohttp", "httpcore"):  # what tasks wait for
+        assert (pools[name]["size"], pools[name]["taken"], pools[name]["queued"]) == (2, 2, 4), pools[name]
     mail = pools["dramatiq"]
     assert (len(mail["workers"]), mail["idle"], mail["queued"] >= 1) == (2, [], True)
 

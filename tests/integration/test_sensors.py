@@ -296,3 +296,16 @@ def test_starts_are_not_told_where_others_have_the_tools() -> None:
     said = play(of_minor((3, 13)), "starts", "taken")
     assert (said["data"]["available"], said["data"]["places"]) == (False, [])
     assert said["left"] == ["theirs", "theirs"]
+
+
+@each_interpreter(one_per_minor=True)
+def test_what_keeps_a_leak_is_found_with_the_line_that_puts_it_there(python: Interpreter) -> None:
+    said = play(python, "leaks")
+    kept = {name: at and at[1] for name, at in said["kept"]}
+    lines = (SCENES / "leaks.py").read_text().splitlines()
+    put = {line.partition("# PUT ")[2]: number for number, line in enumerate(lines, 1) if "# PUT Service" in line}
+    assert {name: kept[name] for name in put} == put
+    assert kept["leaks.KEPT"] == next(number for number, line in enumerate(lines, 1) if "KEPT.append" in line)
+    assert {name for name, _ in said["kept"]} == {*put, "leaks.KEPT", "leaks.NESTED", "leaks.ALONE", "leaks.CALLBACK"}
+    assert len(said["kept"]) == 8  # two of them in NESTED
+    assert said["complete"]

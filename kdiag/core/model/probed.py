@@ -197,6 +197,7 @@ class ProbedPool:
         out: a number for each loan, none used twice; empty where loans cannot be told from each other.
         runs: where the functions are defined that its workers in other processes run.
         leaks: what keeps that of it which no thread has; None where nobody looked.
+        tasks: of asyncio's tasks what they do with it ("waits", "holds"), how many, and at which frames.
         searched: whether all that the service's modules lead to was looked through for them.
     """
 
@@ -219,6 +220,7 @@ class ProbedPool:
     out: tuple[int, ...] = ()
     runs: tuple[Frame, ...] = ()
     leaks: tuple[Leak, ...] | None = None
+    tasks: tuple[tuple[str, int, tuple[Frame, ...]], ...] = ()
     searched: bool = False
 
 
@@ -318,4 +320,5 @@ class ProbeSample:
             yield from start.frames
         for pool in self.pools:
             yield from pool.runs
+            yield from (frame for _, _, frames in pool.tasks for frame in frames)
             yield from (leak.filled_at for leak in pool.leaks or () if leak.filled_at)

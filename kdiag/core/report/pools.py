@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kdiag.core.report.style import Style
 
 _PLACES = 5
+_TASKS = {"waits": "wait at", "holds": "have it at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,10 @@ def _pool_to_json(pool: ProbedPool, seen: Watched) -> dict[str, Any]:
             {"count": each.count, "by": each.name, "filled_at": _frame(each.filled_at) if each.filled_at else None}
             for each in pool.leaks or ()
         ],
+        "tasks": [
+            {"does": role, "count": count, "frames": [_frame(frame) for frame in frames]}
+            for role, count, frames in pool.tasks
+        ],
         "runs": [_frame(each) for each in pool.runs],
     }  # fmt: skip
 
@@ -137,6 +142,8 @@ def _details(pool: ProbedPool, seen: Watched, style: Style, width: int) -> Itera
         filled = f", put there at {_shown(keeper.filled_at)}" if keeper.filled_at else ""
         yield from wrap(style.paint("critical", f"{keeper.count} × kept in {clean(keeper.name)}{filled}"), width, "  ")
     yield from _sits(pool.waiting, seen, "wait at ")
+    for role, count, frames in pool.tasks[:_PLACES]:
+        yield f"  {count} {'task' if count == 1 else 'tasks'} × {_TASKS.get(role, role)} {_where(frames)}"
     if pool.nested:
         own = f"have a {pool.lends} already" if pool.lends else "wait for tasks that stand in this pool's own queue"
         yield from wrap(style.paint("critical", f"{len(pool.nested)} of them {own}: a nested wait."), width, "  ")

@@ -14,12 +14,14 @@ def _role(_frame: Any, inner: Any, look: Any) -> str:
 
 KIND = "aiohttp"
 LENDS = "connection"
-FRAMES = {("aiohttp.connector", "connect"): _role}
+FRAMES = {("aiohttp.connector", "connect"): _role, ("aiohttp.client_reqrep", "start"): "holds"}
 LENT = (("aiohttp.client_reqrep", "ClientResponse"),)
 
 
 def pool_of(frame: Any, look: Any) -> Any:
     """The connector of a session."""
+    if frame.f_code.co_name == "start":  # of a response
+        return look.attribute(look.local(frame, "connection"), "_connector")
     connector = look.local(frame, "self")
     return connector if "_waiters" in look.own(connector) else None
 
@@ -34,7 +36,7 @@ def state_of(connector: Any, _frame: Any, look: Any) -> dict[str, Any]:
     """Its waiters stand in a queue for each host."""
     own = look.own(connector)
     queues = look.items(own.get("_waiters"))
-    waiting = [future for queue in queues if isinstance(queue, dict) for future in dict.keys(queue)]
+    waiting = [future for queue in queues for future in look.keys(queue)]
     return {
         "size": own.get("_limit"), "taken": look.size(own.get("_acquired")), "queued": len(waiting),
         "first": look.in_line(waiting),

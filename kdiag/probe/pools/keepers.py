@@ -14,7 +14,7 @@ from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..sensors.calls import attribute_name, instructions, loaded, qualname
-from ..sensors.places import instance_dict, namespaces, place, text
+from ..sensors.places import instance_dict, is_class, namespaces, place, text
 from ..turns import Turns
 from . import looking
 from .lent import is_any, is_standard_file
@@ -29,6 +29,10 @@ _LONGEST_S = 0.1
 _DEPTH = 6
 _FILLS = frozenset({"append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "extend", "update"})
 _FILLS |= {"[]"}
+_VALUES = {
+    **dict.fromkeys(("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_KW", "CALL_FUNCTION_KW", "CALL_FUNCTION_EX"), 2),
+    **dict.fromkeys(("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "LOAD_GLOBAL", "LOAD_DEREF"), 2),
+}
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex, CodeType, ModuleType})
 
 
@@ -91,7 +95,7 @@ def _file(module: ModuleType) -> str:
 
 def _inside(step: _Step) -> Iterator[_Step]:
     value, depth = step.value, step.depth + 1
-    if isinstance(value, type):
+    if is_class(value):
         if step.module != _module_of(value):
             return
         named = {key: each for key, each in next(namespaces(value)).items() if type(key) is str}
@@ -130,16 +134,19 @@ def _codes(values: list[Any], module: str) -> Iterator[CodeType]:
                 code = codes.pop()
                 yield code
                 codes += [each for each in code.co_consts if type(each) is CodeType]
-        elif isinstance(value, type) and _module_of(value) == module:
+        elif is_class(value) and _module_of(value) == module:
             yield from _codes(list(next(namespaces(value)).values()), module)
 
 
 def _lines(code: CodeType, step: _Step) -> Iterator[int]:
-    """The lines that store under its name; of a container those that load it and call what fills one."""
+    """The lines that store a value under its name; of a container those that load it and call what fills one."""
     loads: dict[int, set[str]] = {}
+    values: dict[int, int] = {}  # by line: how many variables it loads
     lines = dict(_line_of_each(code))
     for offset, operation, argument in instructions(code):
-        known = loads.setdefault(lines.get(offset, 0), set())
+        line = lines.get(offset, 0)
+        known = loads.setdefault(line, set())
+        values[line] = values.get(line, 0) + _VALUES.get(operation, operation.startswith("LOAD_FAST"))
         if operation in {"LOAD_ATTR", "LOAD_METHOD"}:
             known.add(attribute_name(code, argument, operation))
         elif operation == "STORE_SUBSCR":
@@ -151,7 +158,8 @@ def _lines(code: CodeType, step: _Step) -> Iterator[int]:
             known.update([variable[1]] if variable else [])
     for line, known in loads.items():
         fills = step.attribute in known and not known.isdisjoint(_FILLS)
-        if line and (fills if step.contained else f"{step.attribute}=" in known):
+        stores = f"{step.attribute}=" in known and values[line] > 1  # `self.name = None` stores none
+        if line and (fills if step.contained else stores):
             yield line
 
 

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.calls import values_of
+from ..sensors.places import is_class
 from ..turns import Turns
 from . import looking
 
@@ -41,7 +42,7 @@ def holders(stacks: dict[int, Stack], kinds: frozenset[type]) -> Iterator[tuple[
 def classes(named: Sequence[tuple[str, str]]) -> frozenset[type]:
     """The classes of these modules and names that the service has imported."""
     found = (looking.module(module).get(name) for module, name in named)
-    return frozenset(each for each in found if isinstance(each, type))
+    return frozenset(each for each in found if is_class(each))
 
 
 def is_any(value: object, kinds: frozenset[type]) -> bool:

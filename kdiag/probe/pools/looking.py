@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..sensors.calls import MISSING, attribute_of
 from ..sensors.calls import local as _local
-from ..sensors.places import instance_dict, place
+from ..sensors.places import instance_dict, is_class, place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,16 +66,18 @@ def runs(inner: Sequence[FrameType], name: str, *functions: str) -> bool:
 def is_a(value: object, name: str, kind: str) -> bool:
     """Whether an object is of a class of a module, or of one that derives from it."""
     wanted = module(name).get(kind)
-    return isinstance(wanted, type) and wanted in type.__dict__["__mro__"].__get__(type(value))
+    return is_class(wanted) and wanted in type.__dict__["__mro__"].__get__(type(value))
 
 
 def waited_s(inner: Sequence[FrameType]) -> float | None:
     """For how long a thread has waited in `get` of a queue with a time limit; None where that cannot be told."""
     for frame in inner:
         clock = next((clock for name, clock in _CLOCKS if frame.f_code.co_name == "get" and is_in(frame, name)), None)
+        until: Any
+        limit: Any
         until, limit = (local(frame, name) for name in ("endtime", "timeout")) if clock is not None else (None, None)
-        if clock is not None and type(until) is float and isinstance(limit, (int, float)):
-            return max(0.0, clock() - (until - limit))
+        if clock is not None and type(until) is float and type(limit) in {int, float}:
+            return float(max(0.0, clock() - (until - limit)))
     return None
 
 
@@ -90,7 +92,7 @@ def size(value: object) -> int | None:
         value = own(value).get("queue")
     if is_simple_queue(value):
         return value.qsize()  # type: ignore[attr-defined, no-any-return]
-    kind: Any = next((kind for kind in _SIZED if isinstance(value, kind)), None)
+    kind: Any = next((kind for kind in _SIZED if issubclass(type(value), kind)), None)
     return kind.__len__(value) if kind is not None else None
 
 
@@ -103,7 +105,7 @@ def items(value: object) -> list[Any]:
         if sys.version_info < (3, 13):  # it refers to one list, whose first places may be free already
             found = next((each for each in found if type(each) is list), [])
         return [item for item in found[:MOST_ITEMS] if item is not None]
-    kind: Any = next((kind for kind in _SIZED if isinstance(value, kind)), None)
+    kind: Any = next((kind for kind in _SIZED if issubclass(type(value), kind)), None)
     if kind is None or kind.__len__(value) > MOST_ITEMS:
         return []
     try:
@@ -117,9 +119,9 @@ def is_simple_queue(value: object) -> bool:
     return type(value) is module("_queue").get("SimpleQueue")
 
 
-def keys(value: object) -> list[Any]:
+def keys(value: Any) -> list[Any]:
     """The keys of a mapping of the interpreter's."""
-    return list(dict.keys(value)) if isinstance(value, dict) and dict.__len__(value) <= MOST_ITEMS else []
+    return list(dict.keys(value)) if issubclass(type(value), dict) and dict.__len__(value) <= MOST_ITEMS else []
 
 
 def in_line(waiting: Sequence[object]) -> int | None:

@@ -18,7 +18,7 @@ from types import CodeType, FrameType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .frames import locals_of
-from .places import instance_dict, namespaces, text
+from .places import instance_dict, is_class, namespaces, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def attribute_of(value: object, name: str) -> Any:
     own = instance_dict(value).get(name, MISSING)
     if own is not MISSING:
         return own
-    for names in namespaces(value if isinstance(value, type) else type(value)):
+    for names in namespaces(value if is_class(value) else type(value)):
         found = names.get(name, MISSING)
         if found is not MISSING:
             return _slot(found, value) if type(found) is MemberDescriptorType else found
@@ -120,7 +120,7 @@ def _owner(value: object) -> str:
     """The name of the class, or of the module, that an attribute belongs to."""
     if type(value) is ModuleType:
         return text(value.__dict__.get("__name__"))
-    return text(qualname(value if isinstance(value, type) else type(value)))
+    return text(qualname(value if is_class(value) else type(value)))
 
 
 qualname = type.__dict__["__qualname__"].__get__

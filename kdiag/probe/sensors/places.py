@@ -13,6 +13,7 @@ from . import OWN_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeGuard
 
 # File, line, qualified name of the function (the bare name before 3.11).
 Place = tuple[str, int, str]
@@ -47,6 +48,11 @@ def instance_dict(instance: object) -> dict[str, Any]:
             found = descriptor.__get__(instance)
             return found if type(found) is dict else _NO_DICT
     return _NO_DICT
+
+
+def is_class(value: object) -> TypeGuard[type[Any]]:
+    """Whether it is a class. `isinstance` would believe its `__class__`, which may be a property of a proxy's."""
+    return issubclass(type(value), type)
 
 
 def text(value: object) -> str:

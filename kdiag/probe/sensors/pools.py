@@ -7,6 +7,8 @@ Separate from `threads`, whose look at all stacks it shares.
 
 from __future__ import annotations
 
+import weakref
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..pools import looking
@@ -15,9 +17,10 @@ from ..pools.contributed import CONTRIBUTED
 from ..pools.leaks import Leaks
 from ..pools.lent import classes, holders, is_any
 from ..turns import Turns
-from .places import text
+from .places import places_of, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import FrameType
 
     from .frames import Stack
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 _POOLS = 64
 _OUT = 256
 _FUNCTIONS = 8
+_FRAMES = 24
 
 
 class _Seen:
@@ -34,6 +38,7 @@ class _Seen:
     Attributes:
         frame: one of its threads', a managing one's where there is any.
         threads: by what they do: idents, and the frame that shows it.
+        awaits: of asyncio's tasks that wait for what it lends, or have it: what they do, and their frames.
         tasks: by ident of a worker the id of its task's outermost frame; another id is another task, not vice versa.
         state: what its adapter knows of it.
     """
@@ -44,6 +49,7 @@ class _Seen:
         self.frame: FrameType | None = None
         self.threads: dict[str, dict[int, FrameType | None]] = {role: {} for role in ROLES}
         self.tasks: dict[int, int] = {}
+        self.awaits: list[tuple[str, Stack]] = []
         self.waited_s: float | None = None
         self.state: dict[str, Any] = {}
 
@@ -65,14 +71,13 @@ class _Seen:
 class PoolsNow:
     """The pools in one look at all threads."""
 
-    def __init__(self, adapters: Adapters, stacks: dict[int, Stack]) -> None:
+    def __init__(self, adapters: Adapters, stacks: dict[int, Stack], of_tasks: dict[int, tuple[str, Any]]) -> None:
         self._adapters = adapters
-        self.found: dict[int, _Seen] = {}
+        self.found = {id(pool): _Seen(adapter, pool) for adapter, pool in of_tasks.values()}
         self._find(stacks)
         self._find_holders(stacks)
         for seen in self.found.values():
-            state = adapters.ask(seen.adapter, "state_of", seen.pool, seen.frame)
-            seen.state = state if isinstance(state, dict) else {}
+            self._describe(seen)
 
     def workers_for(self, futures: set[int]) -> tuple[dict[int, int], dict[int, list[int]]]:
         """By id of each of these futures, the worker that brings its result; of those in a queue, all of their pool.
@@ -102,6 +107,22 @@ class PoolsNow:
             for pool in self._adapters.ask(adapter, "known") or ():
                 self._seen(adapter, pool)
 
+    def note_task(self, frames: Stack) -> tuple[str, Any] | None:
+        """Take in a task of asyncio's that waits; the adapter and the pool, if it is a new one."""
+        for depth in range(len(frames)):
+            for adapter, role, pool in self._adapters.found(frames, depth):
+                new, seen = id(pool) not in self.found, self._seen(adapter, pool)
+                if seen is not None:
+                    seen.awaits.append((role, frames[depth:]))
+                if seen is not None and new:
+                    self._describe(seen)
+                    return adapter, pool
+        return None
+
+    def _describe(self, seen: _Seen) -> None:
+        state = self._adapters.ask(seen.adapter, "state_of", seen.pool, seen.frame)
+        seen.state = state if isinstance(state, dict) else {}
+
     def _seen(self, adapter: str, pool: Any) -> _Seen | None:
         if len(self.found) < _POOLS or id(pool) in self.found:
             return self.found.setdefault(id(pool), _Seen(adapter, pool))
@@ -126,11 +147,25 @@ class Pools:
         self._leaks = Leaks(self._adapters)
         self._tasks: dict[int, dict[int, int]] = {}
         self._finished: dict[int, int] = {}
+        self._of_tasks: dict[int, tuple[str, weakref.ref[Any]]] = {}
+        self._awaits: dict[int, list[Any]] = {}  # as told last, since tasks that idle are skipped
 
     def now(self, stacks: dict[int, Stack]) -> PoolsNow:
-        """The pools that these threads show."""
+        """The pools that these threads show, and those that tasks have shown before."""
         self._adapters.load()
-        return PoolsNow(self._adapters, stacks)
+        known = {key: (adapter, pool()) for key, (adapter, pool) in self._of_tasks.items()}
+        return PoolsNow(self._adapters, stacks, {key: each for key, each in known.items() if each[1] is not None})
+
+    def note_tasks(self, now: PoolsNow, tasks: Iterable[Stack]) -> None:
+        """Take in the tasks that wait; those that idle are not looked at each time, so their pools are remembered."""
+        turns = Turns()
+        for frames in tasks:
+            turns.next()
+            new = now.note_task(frames)
+            if new is not None and type(new[1]).__weakrefoffset__:
+                self._of_tasks[id(new[1])] = new[0], weakref.ref(new[1])
+        self._of_tasks = {key: each for key, each in self._of_tasks.items() if key in now.found}
+        self._awaits = {key: _awaits(seen) or self._awaits.get(key, []) for key, seen in now.found.items()}
 
     def told(self, now: PoolsNow, waits: dict[int, Wait]) -> dict[str, Any]:
         """They, the adapters of others that were brought along, and how those failed that did; fit for JSON."""
@@ -175,6 +210,7 @@ class Pools:
             "holding": list(threads["holds"]),
             "out": out,
             "kept": self._kept(seen, queued, first, out),
+            "tasks": self._awaits.get(key, []) if queued else [],
             "runs": [place for place in map(looking.place_of, _listed(state.get("runs"))[:_FUNCTIONS]) if place],
         }
 
@@ -192,6 +228,12 @@ def _nested(seen: _Seen, waits: dict[int, Wait]) -> list[int]:
     awaited = {ident: waits[ident].value for ident in workers}
     queued = set(map(id, _listed(seen.state.get("items")))) if awaited else set()
     return [ident for ident, future in awaited.items() if id(future) in queued]
+
+
+def _awaits(seen: _Seen) -> list[Any]:
+    """What tasks do with it, how many, and their frames; fit for JSON."""
+    alike = Counter((role, tuple(places_of(frames[:_FRAMES]))) for role, frames in seen.awaits)
+    return [[role, count, list(places)] for (role, places), count in alike.most_common(_FUNCTIONS)]
 
 
 def _greedy(seen: _Seen) -> list[int]:

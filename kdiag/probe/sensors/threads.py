@@ -118,6 +118,7 @@ def _look(tasks: int, idle: Idle, pools: Pools) -> _Seen:
     waits = _waits(looked)
     now, loops = pools.now(looked), loops_of(looked)
     found, total = tasks_of(loops, looked, waits.values(), tasks, idle)
+    pools.note_tasks(now, (task.frames for task in found if not task.running))
     return _Seen(known, looked, waits, now, found, total, ends_of(looked, waits, now, found, loops))
 
 
