@@ -145,8 +145,11 @@ def _details(pool: ProbedPool, seen: Watched, style: Style, width: int) -> Itera
     for role, count, frames in pool.tasks[:_PLACES]:
         yield f"  {count} {'task' if count == 1 else 'tasks'} × {_TASKS.get(role, role)} {_where(frames)}"
     if pool.nested:
-        own = f"have a {pool.lends} already" if pool.lends else "wait for tasks that stand in this pool's own queue"
-        yield from wrap(style.paint("critical", f"{len(pool.nested)} of them {own}: a nested wait."), width, "  ")
+        one = len(pool.nested) == 1
+        lent = f"{'has' if one else 'have'} a {pool.lends} already"
+        queued = f"{'waits' if one else 'wait'} for tasks that stand in this pool's own queue"
+        words = f"{len(pool.nested)} of them {lent if pool.lends else queued}: a nested wait."
+        yield from wrap(style.paint("critical", words), width, "  ")
 
 
 def _sits(idents: Sequence[int], seen: Watched, what: str) -> Iterator[str]:
