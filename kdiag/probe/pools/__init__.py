@@ -68,7 +68,7 @@ class Adapter(Protocol):
 #   taken   how many of them are busy or lent, where threads do not tell
 #   queued  how many tasks wait for a worker; how many wait to be lent one, where threads do not tell
 #   items   the queued tasks' futures, to prove that a worker waits for one of them
-#   first   a number that stays the same while nothing that waits is served, or the object that has waited for longest
+#   first   the object that has waited for longest, or a number that stays the same while nothing that waits is served
 #   done    how many tasks are done since the pool's start
 #   runs    the functions that its workers run now, where they are other processes
 #   out     a number for each thing that is lent, never used again for another loan

@@ -39,5 +39,5 @@ def state_of(connector: Any, _frame: Any, look: Any) -> dict[str, Any]:
     waiting = [future for queue in queues for future in look.keys(queue)]
     return {
         "size": own.get("_limit"), "taken": look.size(own.get("_acquired")), "queued": len(waiting),
-        "first": look.in_line(waiting),
+        "first": next(iter(waiting), None),
     }  # fmt: skip

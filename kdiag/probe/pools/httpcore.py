@@ -41,11 +41,15 @@ def pool_of_lent(value: Any, look: Any) -> Any:
 
 
 def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
-    """Of its requests, those without a connection wait."""
+    """Of its requests, those without a connection wait; its connections count those that they had.
+
+    Who waits for longest proves nothing here: a task that asks again at once may have the connection before it.
+    """
     own = look.own(pool)
     requests = look.items(own.get("_requests"))
     waiting = [request for request in requests if look.own(request).get("connection", 0) is None]
-    taken = look.size(own.get("_connections"))
+    connections = look.items(own.get("_connections"))
     return {
-        "size": own.get("_max_connections"), "taken": taken, "queued": len(waiting), "first": look.in_line(waiting),
+        "size": own.get("_max_connections"), "taken": len(connections), "queued": len(waiting), "first": next(iter(waiting), None),
+        "done": sum(look.number(look.attribute(each, "_connection", "_request_count")) or 0 for each in connections),
     }  # fmt: skip

@@ -124,11 +124,6 @@ def keys(value: Any) -> list[Any]:
     return list(dict.keys(value)) if issubclass(type(value), dict) and dict.__len__(value) <= MOST_ITEMS else []
 
 
-def in_line(waiting: Sequence[object]) -> int | None:
-    """A number for who is first, second and third in a line; None where it is empty."""
-    return abs(hash(tuple(map(id, waiting[:3])))) if waiting else None
-
-
 def referents(value: object) -> list[Any]:
     """What the collector knows that an object refers to."""
     return gc.get_referents(value)

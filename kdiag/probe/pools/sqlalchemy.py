@@ -64,7 +64,7 @@ def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
         "size": size + more if known and more >= 0 else None,
         "taken": size - free + over if known else None,
         "queued": look.size(waiting),
-        "first": look.in_line(look.items(waiting)),
+        "first": next(iter(look.items(waiting)), None),
         "out": [number for number, its in _lent(look) if its is pool],
     }
 

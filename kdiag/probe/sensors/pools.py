@@ -68,6 +68,34 @@ class _Seen:
         return [*self.threads["busy"], *self.threads["idle"]]
 
 
+class _First:
+    """Numbers what waits for longest in each pool, anew when it is another object: ids are given away again."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, weakref.ref[Any]]] = {}
+        self._last = 0
+
+    def number(self, pool: int, first: Any) -> int:
+        """The number of what waits for longest; 0 where nothing does."""
+        if first is None:
+            return 0
+        if type(first) is int:
+            return abs(first)
+        number, known = self._known.get(pool, (0, None))
+        if known is None or known() is not first:
+            self._last += 1
+            number = self._last
+            try:
+                self._known[pool] = number, weakref.ref(first)
+            except TypeError:  # it has no place for that, so it will be another one at each look
+                self._known.pop(pool, None)
+        return number
+
+    def forget(self, alive: set[int]) -> None:
+        """Let go of pools that are no more."""
+        self._known = {pool: known for pool, known in self._known.items() if pool in alive}
+
+
 class PoolsNow:
     """The pools in one look at all threads."""
 
@@ -148,6 +176,7 @@ class Pools:
         self._tasks: dict[int, dict[int, int]] = {}
         self._finished: dict[int, int] = {}
         self._of_tasks: dict[int, tuple[str, weakref.ref[Any]]] = {}
+        self._first = _First()
         self._awaits: dict[int, list[Any]] = {}  # as told last, since tasks that idle are skipped
 
     def now(self, stacks: dict[int, Stack]) -> PoolsNow:
@@ -173,6 +202,7 @@ class Pools:
         self._finished = {key: self._finished.get(key, 0) + self._changed(key, seen) for key, seen in found.items()}
         self._tasks = {key: seen.tasks for key, seen in found.items()}
         self._leaks.forget(set(found))
+        self._first.forget(set(found))
         return {
             "pools": [self._told(key, seen, waits) for key, seen in found.items()],
             "adapters": sorted(CONTRIBUTED),
@@ -189,7 +219,7 @@ class Pools:
         done, queued, first = number(state.get("done")), number(state.get("queued")), state.get("first")
         if lends and queued is None:
             queued, first = len(threads["waits"]), next(iter(threads["waits"]), None)
-        first = 0 if first is None else abs(first) if type(first) is int else id(first)
+        first = self._first.number(key, first)
         out = [abs(each) for each in _listed(state.get("out"))[:_OUT] if type(each) is int]
         return {
             "id": key,
