@@ -97,7 +97,7 @@ def _from_inside(window: Window, alive: Mapping[int, Track]) -> Iterator[Jam]:
     for seen in known.values():
         still = _standing(seen)
         pool, since = seen[-1][1], still[0][0] if still else until
-        if seen[-1][0] < until or not still:  # it is gone, or nothing waits
+        if seen[-1][0] < until or not still or not _tells(pool):  # it is gone, or nothing waits
             continue
         waiting, holding = (_of(alive, idents) for idents in (pool.waiting, pool.holding))
         since = max(since, *_rests(pool, waiting, holding, until))
@@ -105,6 +105,14 @@ def _from_inside(window: Window, alive: Mapping[int, Track]) -> Iterator[Jam]:
         if until - since >= LONG_S and looks >= LOOKS:
             queued = min(each.queued or 0 for at, each in still if at >= since)
             yield Jam(pool.kind, pool, since, until, looks, waiting, holding, queued)
+
+
+def _tells(pool: ProbedPool) -> bool:
+    """Whether it could be told if anything came back: by threads that move, by numbers of loans, or by what is done.
+
+    Where tasks wait, who is first in the line tells nothing: one that asks again at once may be served before it.
+    """
+    return not pool.lends or bool(pool.waiting or pool.out or pool.counted)
 
 
 def _standing(seen: Sequence[tuple[float, ProbedPool]]) -> Sequence[tuple[float, ProbedPool]]:

@@ -169,7 +169,6 @@ SICK = (
             r"All 2 connections of urllib3's pool '127.0.0.1:\d+' have been held at \S+:{urllib3} .* 4 more wait",
             r"All 2 connections of urllib3's pool '127.0.0.1:\d+' have been held at \S+:{requests} .* 4 more wait",
             r"All 2 connections of httpx's pool have been held at \S+:{httpx} .* while 4 more wait",
-            r"All 2 connections of aiohttp's pool have been held at \S+:{aiohttp} .* 4 more wait",
             r"All 2 connections of httpx's pool have been held at \S+:{async_httpx} .* 4 more wait",
             r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
         ),

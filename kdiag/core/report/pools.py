@@ -55,7 +55,7 @@ class Watched:
             return None
         before = next((each for each in self.before if each.id == pool.id), None)
         stuck = bool(pool.workers) and self.still.issuperset(pool.workers)
-        same = before is not None and before.queued and before.first == pool.first and (stuck or not pool.workers)
+        same = before is not None and before.queued and before.first == pool.first != 0 and (stuck or not pool.workers)
         waits = not self.still.isdisjoint(pool.waiting) or (same and not pool.waiting)
         return max(pool.waited_s or 0.0, self.span_s if waits else 0.0) or None
 

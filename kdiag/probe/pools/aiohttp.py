@@ -33,11 +33,10 @@ def pool_of_lent(value: Any, look: Any) -> Any:
 
 
 def state_of(connector: Any, _frame: Any, look: Any) -> dict[str, Any]:
-    """Its waiters stand in a queue for each host."""
+    """Its waiters stand in a queue for each host. Nothing in it tells one use of a connection from the next."""
     own = look.own(connector)
     queues = look.items(own.get("_waiters"))
     waiting = [future for queue in queues for future in look.keys(queue)]
     return {
         "size": own.get("_limit"), "taken": look.size(own.get("_acquired")), "queued": len(waiting),
-        "first": next(iter(waiting), None),
     }  # fmt: skip

@@ -50,6 +50,6 @@ def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
     waiting = [request for request in requests if look.own(request).get("connection", 0) is None]
     connections = look.items(own.get("_connections"))
     return {
-        "size": own.get("_max_connections"), "taken": len(connections), "queued": len(waiting), "first": next(iter(waiting), None),
+        "size": own.get("_max_connections"), "taken": len(connections), "queued": len(waiting),
         "done": sum(look.number(look.attribute(each, "_connection", "_request_count")) or 0 for each in connections),
     }  # fmt: skip

@@ -124,9 +124,10 @@ def test_workers_in_processes_are_put_down_to_the_function_that_they_run() -> No
 
 def test_tasks_of_asyncio_are_blamed_alike() -> None:
     tasks = (("waits", 4, (app(70, "ask"),)), ("holds", 2, (app(71, "read"),)))
-    pool = replace(POOL, kind="aiohttp", name="", waiting=(), holding=(), out=(), tasks=tasks)
-    assert "aiohttp's pool have been held at app.py:71" in found(look([], pool)).title
-    assert look([], pool, lambda at, pool: replace(pool, first=int(at))) is None
+    pool = replace(POOL, kind="httpcore", name="", waiting=(), holding=(), out=(), tasks=tasks, done=9, counted=True)
+    assert "httpx's pool have been held at app.py:71" in found(look([], pool)).title
+    assert look([], pool, lambda at, pool: replace(pool, done=int(at))) is None
+    assert look([], replace(pool, kind="aiohttp", counted=False)) is None  # nothing tells one use from the next
 
 
 def test_from_outside_a_long_wait_for_a_connection_is_a_suspicion() -> None:
