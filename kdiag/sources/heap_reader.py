@@ -1,8 +1,8 @@
 """Counts the objects of a process by type, from outside: its collector's lists are followed in its memory.
 
 Every container that the collector watches hangs in a list of its generation, and in front of each lie the two links.
-To follow them costs the target nothing at all: no lock of its interpreter is taken and no code runs in it, where
-`gc.get_objects()` of five million objects would stop it for a tenth of a second.
+To follow them takes no lock of its interpreter and runs no code in it, where `gc.get_objects()` of five million objects
+would stop it for a tenth of a second.
 
 The target goes on meanwhile, so each step is checked: the neighbour must point back. Where it does not, the walk goes
 back to an object that still hangs in the list. Strings, numbers and what else cannot be part of a cycle are in no list.
