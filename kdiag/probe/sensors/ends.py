@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
     from .frames import Stack
     from .pools import PoolsNow
-    from .tasks import Task
+    from .tasks import Loops, Task
     from .waits import Wait
 
 _MOST = 256
-
-Loops = dict[int, tuple[object, int]]  # those that run, by id, each with its thread's ident
 
 
 class End(NamedTuple):
@@ -76,6 +74,14 @@ def ends_of(
         elif task.wait is not None:
             of_tasks[id(task.task)] = _end_of(task.wait, of_futures, holders)
     return Ends({ident: _end_of(wait, of_futures, holders) for ident, wait in waits.items()}, of_tasks, holding)
+
+
+def is_settled(waits: Mapping[int, Wait], tasks: Sequence[Task], ends: Ends) -> bool:
+    """Whether no other task could hold or bring what is waited for, nor be one that somebody waits for."""
+    seen = {id(task.task) for task in tasks}
+    asked = [ends.of_threads[ident] for ident, wait in waits.items() if wait.kind in HELD or wait.kind == "future"]
+    asked += [ends.of_tasks[id(task.task)] for task in tasks if task.asks]
+    return all((end.owner or end.workers or end.tasks) and seen.issuperset(end.tasks) for end in asked)
 
 
 def described_wait(wait: Wait, end: End) -> dict[str, Any]:

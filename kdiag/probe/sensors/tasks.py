@@ -20,7 +20,7 @@ from .places import instance_dict
 from .waits import Wait, is_time, lock_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from types import CodeType, FrameType
 
     from .calls import Chain
@@ -49,12 +49,15 @@ _AWAITING = frozenset({
     "LOAD_COMMON_CONSTANT", "PUSH_NULL", "EXTENDED_ARG", "NOP",
 })  # fmt: skip
 _HELD = frozenset({"lock", "semaphore", "future"})  # what another one may hold, or bring
-_AGAIN = 8
+_AGAIN = 16
 _CHILDREN = 64
 _KNOWN = 256
 
 # By (code, offset); the code is held so that its id is not given away again.
 _chains: dict[tuple[int, int], tuple[CodeType, tuple[Chain, ...]]] = {}
+
+
+Loops = dict[int, tuple[object, int]]  # those that run, by id, each with its thread's ident
 
 
 class Task(NamedTuple):
@@ -136,20 +139,25 @@ def _key(task: object) -> tuple[int, int]:
     return id(task), id(attribute(task, "_fut_waiter"))
 
 
-def tasks_of(
-    loops: Mapping[int, tuple[object, int]], looked: Mapping[int, Stack], waits: Iterable[Wait], most: int, idle: Idle
-) -> tuple[list[Task], int]:
-    """The tasks that have not ended, `most` at most, and how many there are in all.
+class Tasks(NamedTuple):
+    """The tasks of one look: those that were looked at, those that need not be, and how many there are in all."""
+
+    seen: list[Task]
+    skipped: list[Any]
+    total: int
+
+
+def tasks_of(loops: Loops, looked: Mapping[int, Stack], most: int, idle: Idle) -> Tasks:
+    """The tasks that have not ended.
 
     Args:
         loops: those that run, by id, each with the ident of its thread.
         looked: the stacks of all threads.
-        waits: what the threads wait for.
-        most: so many are looked at.
-        idle: those that need not be looked at again, unless somebody waits for what they may hold or bring.
+        most: of so many at most.
+        idle: those that need not be looked at again.
     """
     if not looked:  # without the GIL no frame can be looked at
-        return [], 0
+        return Tasks([], [], 0)
     found, count = registered((loop for loop, _ in loops.values()), most)
     turns, tasks, skipped = Turns(), [], []
     idle.next()
@@ -160,14 +168,19 @@ def tasks_of(
         elif is_pending(task):
             tasks.append(_look(task, loops, looked))
             idle.note(tasks[-1])
-    if any(wait.kind in _HELD for wait in waits) or any(task.asks for task in tasks):
-        for task in skipped:
-            turns.next()
-            tasks.append(_look(task, loops, looked))
-    return _with_limits(tasks, loops), count
+    return Tasks(_with_limits(tasks, loops), skipped, count)
 
 
-def _with_limits(tasks: list[Task], loops: Mapping[int, tuple[object, int]]) -> list[Task]:
+def with_skipped(tasks: Tasks, loops: Loops, looked: Mapping[int, Stack]) -> Tasks:
+    """The same, with all of them looked at."""
+    turns, seen = Turns(), list(tasks.seen)
+    for task in tasks.skipped:
+        turns.next()
+        seen.append(_look(task, loops, looked))
+    return Tasks(_with_limits(seen, loops), [], tasks.total)
+
+
+def _with_limits(tasks: list[Task], loops: Loops) -> list[Task]:
     """The same, with those marked that `asyncio.timeout` will cancel; looked for where it matters."""
     if not any(task.needs or task.asks for task in tasks):
         return tasks
@@ -178,7 +191,7 @@ def _with_limits(tasks: list[Task], loops: Mapping[int, tuple[object, int]]) -> 
     ]
 
 
-def _look(task: object, loops: Mapping[int, tuple[object, int]], looked: Mapping[int, Stack]) -> Task:
+def _look(task: object, loops: Loops, looked: Mapping[int, Stack]) -> Task:
     loop = attribute(task, "_loop")
     thread = loops[id(loop)][1] if id(loop) in loops else 0
     frames, running = coroutines_of(task)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..turns import Turns
 from . import acquired, blocks, calls, futures, tasks
-from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved
+from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved, is_settled
 from .frames import Stack, stacks
 from .places import places_of, text, threads_and_ours
 from .pools import Pools
 from .running_loops import loops_of
-from .tasks import Idle, tasks_of
+from .tasks import Idle, tasks_of, with_skipped
 from .waits import Wait, wait_of
 
 if TYPE_CHECKING:
@@ -117,9 +117,13 @@ def _look(tasks: int, idle: Idle, pools: Pools) -> _Seen:
     }
     waits = _waits(looked)
     now, loops = pools.now(looked), loops_of(looked)
-    found, total = tasks_of(loops, looked, waits.values(), tasks, idle)
-    pools.note_tasks(now, (task.frames for task in found if not task.running))
-    return _Seen(known, looked, waits, now, found, total, ends_of(looked, waits, now, found, loops))
+    found = tasks_of(loops, looked, tasks, idle)
+    ends = ends_of(looked, waits, now, found.seen, loops)
+    if found.skipped and not is_settled(waits, found.seen, ends):
+        found = with_skipped(found, loops, looked)
+        ends = ends_of(looked, waits, now, found.seen, loops)
+    pools.note_tasks(now, (task.frames for task in found.seen if not task.running))
+    return _Seen(known, looked, waits, now, found.seen, found.total, ends)
 
 
 def _waits(looked: dict[int, Stack]) -> dict[int, Wait]:
