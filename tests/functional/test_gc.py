@@ -144,7 +144,7 @@ TRIES = """
 import sys, time
 from kdiag.attach.attachment import attach
 from kdiag.attach.process import read_facts
-channel = attach(read_facts(int(sys.argv[1])), lease_s=1.0).channel
+channel = attach(read_facts(int(sys.argv[1]))).channel
 channel.request("start", 30.0, sensors=["gc"])
 channel.request("try", action="thresholds", thresholds=[5000])
 print(flush=True)

@@ -1,7 +1,7 @@
 """Sick: memory-leak. Every request leaves a session behind, 5 MB a second up to 600 MB, in one of three places.
 
 The argument says where: `closure` in a variable of a function that a decorator made, `cache` in an lru_cache without a
-limit, `local` in a variable of the function that serves.
+limit, `local` in a variable of the function that serves. To blame, where a probe is inside: the function that keeps.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def remembered(function: Callable[[int], Session]) -> Callable[[int], Session]:
 
 
 @remembered
-def from_closure(number: int) -> Session:
+def from_closure(number: int) -> Session:  # CULPRIT
     return Session(number)
 
 
 @functools.cache
-def from_cache(number: int) -> Session:
+def from_cache(number: int) -> Session:  # CULPRIT
     return Session(number)
 
 
