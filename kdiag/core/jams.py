@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 LONG_S = 5.0
+_COMPUTES_S = 0.1  # a process that waits uses nothing, but for the few ticks of a look around
 LOOKS = 3  # a probe is asked every 2.5 s at least
 
 _WAITS = {
@@ -101,6 +102,8 @@ def _from_inside(window: Window, alive: Mapping[int, Track]) -> Iterator[Jam]:
             continue
         waiting, holding = (_of(alive, idents) for idents in (pool.waiting, pool.holding))
         since = max(since, *_rests(pool, waiting, holding, until))
+        if not pool.lends and not _children_rest(window, since):
+            continue
         looks = sum(at >= since for at, _ in still)
         if until - since >= LONG_S and looks >= LOOKS:
             queued = min(each.queued or 0 for at, each in still if at >= since)
@@ -137,6 +140,15 @@ def _rests(pool: ProbedPool, waiting: Sequence[Track], holding: Sequence[Track],
         yield min(_since(track, until) for track in waiting)
     if not pool.out:
         yield from (_since(track, until) for track in holding)
+
+
+def _children_rest(window: Window, since: float) -> bool:
+    """Whether the processes that this one has started were seen not to compute since then: a long task is no jam."""
+    used: dict[int, list[float]] = defaultdict(list)
+    for sample in window.process:
+        for child in sample.children if sample.at >= since else ():
+            used[child.pid].append(child.cpu_s if child.cpu_s is not None else 0.0)
+    return bool(used) and all(times[-1] - times[0] < _COMPUTES_S for times in used.values())
 
 
 def _since(track: Track, until: float) -> float:

@@ -203,7 +203,8 @@ def _child(child: psutil.Process) -> Child:
     try:
         with child.oneshot():
             zombie = child.status() == psutil.STATUS_ZOMBIE
-            return Child(child.pid, child.name(), time.time() - child.create_time(), zombie)
+            used = child.cpu_times()
+            return Child(child.pid, child.name(), time.time() - child.create_time(), zombie, used.user + used.system)
     except psutil.NoSuchProcess:
         return Child(child.pid, "", 0.0, zombie=False)
 

@@ -90,12 +90,17 @@ class StackSample:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child process. `zombie` ones have exited and were not reaped. `age_s` counts from its start."""
+    """A child process. `zombie` ones have exited and were not reaped. `age_s` counts from its start.
+
+    Attributes:
+        cpu_s: processor time that it has used; None where that could not be read.
+    """
 
     pid: int
     command: str
     age_s: float
     zombie: bool
+    cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

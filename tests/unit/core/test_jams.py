@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kdiag.core.detectors.pool_exhaustion import detect
-from kdiag.core.model import Frame, Leak, ProbedPool
+from kdiag.core.model import Child, Frame, Leak, ProbedPool
 from tests.support.inside import with_probe
 from tests.support.windows import BOOT, CONDITION_WAIT, SITE, Life, app, found, idle_main, moving, scene, stuck
 
@@ -39,12 +39,23 @@ TASKS = ProbedPool(
 
 
 def look(
-    holding: list[Life], pool: ProbedPool, changes: Callable[[float, ProbedPool], ProbedPool] | None = None
+    holding: list[Life],
+    pool: ProbedPool,
+    changes: Callable[[float, ProbedPool], ProbedPool] | None = None,
+    children: Callable[[float], list[Child]] | None = None,
 ) -> Finding | NotEnoughEvidence | None:
     def at(moment: float) -> list[ProbedPool]:
         return [changes(moment, pool) if changes else pool]
 
-    return detect(with_probe(scene(idle_main(), *holding, *WAITING), pools=at))
+    return detect(with_probe(scene(idle_main(), *holding, *WAITING, children=children or resting), pools=at))
+
+
+def resting(_: float) -> list[Child]:
+    return [Child(900 + n, "python", 60.0, zombie=False, cpu_s=1.5) for n in range(2)]
+
+
+def computing(at: float) -> list[Child]:
+    return [*resting(at), Child(902, "python", 60.0, zombie=False, cpu_s=at)]
 
 
 def test_a_full_pool_is_put_down_to_the_line_that_has_its_connections() -> None:
@@ -115,6 +126,8 @@ def test_workers_in_processes_are_put_down_to_the_function_that_they_run() -> No
         "All 2 workers of ProcessPoolExecutor have been in crunch at app.py:81 for the whole 9.5 s "
         "while 3 more tasks stand in its queue"
     )
+    assert look([], TASKS, children=computing) is None  # a long task is no jam
+    assert look([], TASKS, children=lambda _: []) is None  # nobody saw whether they compute
     assert look([], TASKS, lambda at, pool: replace(pool, done=int(at))) is None
     assert look([], TASKS, lambda at, pool: replace(pool, first=int(at))) is None
     asked = found(look([], replace(TASKS, kind="multiprocessing.pool", runs=(), waiting=(2, 3, 4, 5)))).title
