@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from time import sleep
+from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-REST_S = 0.0005  # after each module, so that the service gets the interpreter before we want it again; see `turns`
+REST_S, LONG_REST_S = 0.0005, 0.004
 ModuleSpec: Any = type(sys.__spec__)  # without importing importlib, which a service may never have done
 
 
@@ -25,6 +25,7 @@ class Loaded:
         self.package = f"_kdiag_{os.urandom(4).hex()}"
         self._sources = sources
         self.options = options
+        self._rests = True
 
     def load(self) -> None:
         """Make the package importable."""
@@ -79,7 +80,14 @@ class Loaded:
             return
         code = compile(self._source(spec.name), spec.origin, "exec", dont_inherit=True)
         exec(code, module.__dict__)  # noqa: S102 - importing is just this
-        sleep(REST_S)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Let the service have the interpreter before we want it again, as `turns` does and for the same reasons."""
+        if self._rests:
+            began = monotonic()
+            sleep(REST_S)
+            self._rests = monotonic() - began < LONG_REST_S
 
     def get_source(self, name: str) -> str:
         """Return a module's source: what shows the stacks of our threads asks for it."""

@@ -12,6 +12,7 @@ from . import BUILT_IN, looking
 from .contributed import CONTRIBUTED
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from types import FrameType
 
     from ..sensors.frames import Stack
@@ -44,6 +45,11 @@ class Adapters:
     def names(self) -> list[str]:
         """Those that can be asked."""
         return list(self._loaded)
+
+    @property
+    def functions(self) -> Container[str]:
+        """The names of the functions that any of them knows: most frames are of none, and need not be asked about."""
+        return self._frames
 
     def load(self) -> None:
         """Load what the service has imported the library of by now."""

@@ -123,10 +123,12 @@ class PoolsNow:
         return {future: ident for future, ident in running.items() if future in futures}, queued
 
     def _find(self, stacks: dict[int, Stack]) -> None:
-        turns = Turns()
+        turns, functions = Turns(), self._adapters.functions
         for ident, stack in stacks.items():
             turns.next()
             for depth, frame in enumerate(stack):
+                if frame.f_code.co_name not in functions:
+                    continue
                 for adapter, role, pool in self._adapters.found(stack, depth):
                     seen = self._seen(adapter, pool)
                     if seen is not None:

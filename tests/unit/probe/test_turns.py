@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kdiag.probe import turns
-from kdiag.probe.turns import EVERY, REST_S, WORK_S, Turns
+from kdiag.probe.turns import EVERY, LONG_REST_S, REST_S, WORK_S, Turns
 
 if TYPE_CHECKING:
     import pytest
@@ -15,6 +15,7 @@ def test_who_works_long_rests_and_who_does_not_goes_on(monkeypatch: pytest.Monke
     spent = 0.0
     rested: list[float] = []
     monkeypatch.setattr(turns, "thread_time", lambda: spent)
+    monkeypatch.setattr(turns, "monotonic", lambda: sum(rested))
     monkeypatch.setattr(turns, "sleep", rested.append)
     taking = Turns()
     for _ in range(10 * EVERY):
@@ -25,3 +26,17 @@ def test_who_works_long_rests_and_who_does_not_goes_on(monkeypatch: pytest.Monke
         for _ in range(EVERY):
             taking.next()
     assert rested == [REST_S] * 3
+
+
+def test_who_gets_the_interpreter_back_late_rests_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = 0.0
+    rested: list[float] = []
+    monkeypatch.setattr(turns, "thread_time", lambda: spent)
+    monkeypatch.setattr(turns, "monotonic", lambda: 2 * LONG_REST_S * len(rested))
+    monkeypatch.setattr(turns, "sleep", rested.append)
+    taking = Turns()
+    for _ in range(5):
+        spent += 1.5 * WORK_S
+        for _ in range(EVERY):
+            taking.next()
+    assert rested == [REST_S]
