@@ -35,6 +35,7 @@ Way = Literal["auto", "preloaded", "pep768", "ptrace"]
 Method = Literal["preloaded", "pep768", "ptrace"]
 WAYS: tuple[Way, ...] = ("auto", "preloaded", "pep768", "ptrace")
 
+_STOPPED_FOR_S = 0.3
 _OPENS_WITHIN_S = 6.0  # the interpreter's lock may be fought for by many
 _GEVENT = "/gevent/"  # in the path of its extension modules
 _PENDING_FOR_S = 1.5  # for the main thread to come to its next bytecode
@@ -100,7 +101,7 @@ def _attach(facts: ProcessFacts, way: Way, clock: Clock, lease_s: float | None) 
         message = f"there is no probe in process {facts.pid}"
         hint = f"start the service with `kdiag run -- …`, or: kdiag diagnose --attach auto {facts.pid}"
         raise KdiagError("no-probe", message, hint=hint)
-    _check_moves(facts)
+    _check_moves(facts, clock)
     with _one_at_a_time(facts, clock):
         channel = _by_the_door(facts, clock, lease_s)  # of who was here before us
         if channel is not None:
@@ -258,11 +259,22 @@ def _has_thread(pid: int, native_id: int) -> bool:
     return False
 
 
-def _check_moves(facts: ProcessFacts) -> None:
-    check_same(facts)
-    if read_stat(facts.pid).state in {"T", "t"}:
+def _check_moves(facts: ProcessFacts, clock: Clock) -> None:
+    """See that the process is not stopped for good: another kdiag that gets in stops a thread for an instant.
+
+    Raises:
+        KdiagError: `process-stopped`, `target-ended`.
+    """
+
+    def moves() -> bool:
+        check_same(facts)
+        return read_stat(facts.pid).state not in {"T", "t"}
+
+    try:
+        poll_immediate(moves, _LOOK_AGAIN_S, _STOPPED_FOR_S, clock=clock)
+    except WaitTimeout as error:
         message = f"process {facts.pid} is stopped: nothing runs in it, and no probe would either"
-        raise KdiagError("process-stopped", message, hint=f"kill -CONT {facts.pid}")
+        raise KdiagError("process-stopped", message, hint=f"kill -CONT {facts.pid}") from error
 
 
 @contextlib.contextmanager

@@ -147,11 +147,11 @@ class Ward:
             time.sleep(_LOOK_AGAIN_S)
 
     def _settled(self) -> dict[str, Any]:
-        """The first look that is the same twice: what was starting has started."""
+        """The first look that is the same twice, or the last: what was starting has started."""
         deadline = time.monotonic() + CLEAN_WITHIN_S
-        look = self._look()
-        while (again := self._look()) != look and time.monotonic() < deadline:
-            look = again
+        before, look = self._look(), self._look()
+        while look != before and time.monotonic() < deadline:
+            before, look = look, self._look()
         return look
 
     def _look(self) -> dict[str, Any]:
