@@ -102,13 +102,13 @@ def _interval(window: Window) -> Iterator[Evidence]:
 
 
 def _if_unusual(window: Window) -> str:
-    for evidence in _interval(window):
-        if evidence.value > _USUAL_INTERVAL_S:
-            return (
-                f" The switch interval was set to {evidence.value:g} s (sys.setswitchinterval; 5 ms is usual): "
-                "a thread that wants the GIL waits so long for each other one that computes."
-            )
-    return ""
+    interval_s = window.probe[-1].switch_interval_s if window.probe else _USUAL_INTERVAL_S
+    if interval_s <= _USUAL_INTERVAL_S:
+        return ""
+    return (
+        f" The switch interval was set to {interval_s:g} s (sys.setswitchinterval; 5 ms is usual): "
+        "a thread that wants the GIL waits so long for each other one that computes."
+    )
 
 
 def _waiting_share(computing: Sequence[Track]) -> Share | None:
