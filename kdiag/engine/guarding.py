@@ -102,15 +102,12 @@ class Guarding:
         return Guarded(self.facts, account, scanned, REAL.now() - started, context.done.is_set())
 
     def _ask(self, channel: Channel) -> int:
+        if self.names:
+            guard(channel, self.names)
+            return 0
         try:
-            if self.names:
-                channel.request("guard", names=list(self.names))
-                return 0
             return int(channel.request("scan", on=True).get("count", 0))
         except KdiagError as error:
-            if error.reference in _HINTS:
-                hint = _HINTS[error.reference]
-                raise KdiagError(error.reference, error.message, hint=hint, exit_code=USAGE) from error
             if error.reference in _NO_SCAN:
                 raise KdiagError(error.reference, error.message, hint=_NO_SCAN[error.reference]) from error
             raise
@@ -122,6 +119,20 @@ class Guarding:
             before = self._conflicts[key].count if key in self._conflicts else 0
             self._conflicts[key] = replace(conflict, count=before + conflict.count)
         return replace(now, conflicts=tuple(self._conflicts.values()))
+
+
+def guard(channel: Channel, names: Sequence[str]) -> None:
+    """Have containers watched until the probe leaves, by their names: "module:NAME".
+
+    Raises:
+        KdiagError: a name means nothing there, or cannot be watched.
+    """
+    try:
+        channel.request("guard", names=list(names))
+    except KdiagError as error:
+        if error.reference not in _HINTS:
+            raise
+        raise KdiagError(error.reference, error.message, hint=_HINTS[error.reference], exit_code=USAGE) from error
 
 
 def guarding(pid: int, names: Sequence[str], *, window_s: float, way: WayIn) -> Guarding:

@@ -10,10 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.attach.attachment import Attachment, Method, Way, attach
-from kdiag.core.model import Cost
+from kdiag.core.model import Collection, Cost, WaitsSample
 from kdiag.errors import KdiagError
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.probe import ProbeSource
+from kdiag.sources.probe_collector import read_trace
+from kdiag.sources.probe_waits import waits_now
 from kdiag.sources.process import count_descriptors
 
 if TYPE_CHECKING:
@@ -40,6 +42,22 @@ class Inside:
         share, longest_s = self.source.cost()
         pause_ms = 1000.0 * max(self.attachment.pause_s, longest_s)
         return Cost(max(cost.target_pause_ms_max, round(pause_ms, 3)), round(100.0 * share, 2), cost.own_cpu_percent)
+
+    def tasks(self, at: float) -> WaitsSample:
+        """All threads and tasks, and who waits for whom.
+
+        Raises:
+            SourceError: the probe is gone, or does not answer.
+        """
+        return waits_now(self.attachment.channel, self.source.host_id, at, all_tasks=True)
+
+    def collections(self, since: int) -> tuple[int, tuple[Collection, ...]]:
+        """The number of the latest collection, and those after the one numbered `since` as far as they are kept.
+
+        Raises:
+            SourceError: as `tasks`.
+        """
+        return read_trace(self.attachment.channel, since)
 
     def close(self) -> None:
         """Say goodbye; more than once does no harm."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kdiag.engine.inside import Inside
     from kdiag.engine.recorder import Sample
     from kdiag.machinery.clock import Clock
+    from kdiag.sources.pace import Tempo
 
 # Budgets of one target's sources: the share of the time that their looks may take.
 _STACKS_BASE_S, _STACKS_DUTY = 0.2, 0.10
@@ -59,8 +60,8 @@ class Observers:
 
 
 def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Callable[[Sample], None],
-              clock: Clock, rng: random.Random, inside: Inside | None = None) -> Observers:  # fmt: skip
-    """The sources for one target.
+              clock: Clock, rng: random.Random, tempo: Tempo) -> Observers:  # fmt: skip
+    """The sources that look at one target from outside.
 
     Args:
         facts: what preflight found.
@@ -69,22 +70,18 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
         emit: where samples go.
         clock: of the session.
         rng: jitters the periods.
-        inside: the probe, where one got in.
+        tempo: what the person wishes.
     """
     threads = count_threads(facts.pid)
     fewest = _FEWEST_LOOKS if threads <= _MANY_THREADS else _FEWEST_DEAR_LOOKS
     longest_s = max(window_s / fewest, _STACKS_BASE_S)
 
     def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
-        return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()))  # noqa: S311 - jitter
+        return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()), tempo)  # noqa: S311 - jitter
 
     own_threads = OwnThreads(facts.pid)
     process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock, own_threads)
     loops: list[SourceLoop[Any]] = [loop("process", process.sample, process.period_s)]
-    if inside is not None:
-        out = emit if readable else _with_stacks(facts.pid, emit)
-        jitter = random.Random(rng.random())  # noqa: S311
-        loops.append(SourceLoop("probe", inside.source.sample, inside.source.period_s, out, clock, jitter))
     if not readable:
         return Observers(tuple(loops), ())
 
@@ -107,6 +104,16 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     loops.append(loop("profile", profile.sample, lambda: 0.0))
     closers = [memory.close, *(each.close for each in (collector, heap) if each is not None)]
     return Observers(tuple(loops), limitations, tuple(closers))
+
+
+def probe_loop(
+    inside: Inside, pid: int, *, readable: bool, emit: Callable[[Sample], None], clock: Clock, rng: random.Random,
+    tempo: Tempo,
+) -> SourceLoop[Any]:  # fmt: skip
+    """The source that asks the probe, once one got in."""
+    out = emit if readable else _with_stacks(pid, emit)
+    jitter = random.Random(rng.random())  # noqa: S311
+    return SourceLoop("probe", inside.source.sample, inside.source.period_s, out, clock, jitter, tempo)
 
 
 def _with_stacks(pid: int, emit: Callable[[Sample], None]) -> Callable[[ProbeSample], None]:

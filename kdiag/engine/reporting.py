@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdiag.core.catalog import dress, entry
-from kdiag.core.collector import exact_share
 from kdiag.core.model import (
     Access,
     Cost,
@@ -17,9 +16,10 @@ from kdiag.core.model import (
 )
 from kdiag.core.report.stacks import groups
 from kdiag.core.verdict import conclude
+from kdiag.core.vitals import vitals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from kdiag.sources.loop import SourceLoop
@@ -70,25 +70,3 @@ def make_report(
         stacks=groups(window.stacks[-1]) if window.stacks else (),
         lines=window.lines,
     )
-
-
-def vitals(window: Window) -> Mapping[str, float]:
-    """The vital signs of a window: CPU, memory, threads, descriptors, collector share; those that were seen."""
-    signs: dict[str, float] = {}
-    if window.process:
-        first, last = window.process[0], window.process[-1]
-        span = last.at - first.at
-        if span > 0:
-            signs["cpu_percent"] = round(100 * (last.cpu_s - first.cpu_s) / span, 1)
-        signs["rss_bytes"] = last.rss
-        signs["threads"] = last.threads
-        if last.descriptors is not None:
-            signs["descriptors"] = sum(last.descriptors.values())
-        signs["children"] = len(last.children)
-    reads = sum(sample.reads for sample in window.collector)
-    account = exact_share(window)
-    if account is not None:
-        signs["gc_share"] = round(account.share, 4)
-    elif reads:
-        signs["gc_share"] = round(sum(sample.collecting for sample in window.collector) / reads, 4)
-    return signs

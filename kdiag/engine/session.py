@@ -5,33 +5,37 @@ The only place where looking and concluding meet. Front ends read what it yields
 
 from __future__ import annotations
 
+import math
 import random
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.preflight import check_same
 from kdiag.attach.process import ProcessFacts
 from kdiag.core.detectors import detect_all
+from kdiag.core.mentioned import places, source_files
 from kdiag.core.model import Limitation, LineFacts, Outcome, Report, Target, Window
 from kdiag.core.redact import redact_command
 from kdiag.core.verdict import settled
 from kdiag.engine.cost import CostMeter
 from kdiag.engine.inside import Inside, WayIn, go_in
-from kdiag.engine.observers import Observers, observers
+from kdiag.engine.observers import Observers, observers, probe_loop
 from kdiag.engine.recorder import Recorder
 from kdiag.engine.reporting import make_report
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
+from kdiag.machinery.context import Context
 from kdiag.machinery.wait import Group
+from kdiag.sources.loop import SourceLoop
+from kdiag.sources.pace import Tempo
 from kdiag.sources.processes import started_at
 from kdiag.sources.source_lines import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from kdiag.machinery.context import Context
 
 _MOST_PLACES = 600  # source places looked up for one window
 _MOST_FILES = 60  # source files kept whole in one window
@@ -51,6 +55,9 @@ class Session:
         denied: why stacks and memory may not be read; then only the operating system's accounts are. None: they may.
         window_s: the longest observation, seconds.
         way: how to get a probe in; with "auto" the observation goes on from outside where none can.
+        tempo: what the person wishes of the sources, meanwhile.
+        inside: the probe, once one got in.
+        refused: why none could.
     """
 
     facts: ProcessFacts
@@ -59,8 +66,11 @@ class Session:
     way: WayIn
     clock: Clock
     rng: random.Random
-    _inside: Inside | None = field(default=None, init=False)
-    _outside: tuple[Limitation, ...] = field(default=(), init=False)  # why no probe is there
+    tempo: Tempo = field(default_factory=Tempo)
+    inside: Inside | None = field(default=None, init=False)
+    refused: KdiagError | None = field(default=None, init=False)
+    _ctx: Context | None = field(default=None, init=False)
+    _loops: list[SourceLoop[Any]] = field(default_factory=list, init=False)
     _recorder: Recorder = field(init=False)
     _observers: Observers = field(init=False)
     _reader: SourceReader = field(init=False)
@@ -69,25 +79,28 @@ class Session:
     _cost: CostMeter = field(init=False)
 
     def enter(self) -> None:
-        """Get a probe in, if that is wanted.
+        """Get a probe in, if that is wanted: before the start, or at any time after it.
 
         Raises:
             KdiagError: it was to be got in by one way and no other, and that is closed.
         """
-        if self.way == "none":
+        if self.way == "none" or self.inside is not None:
             return
         try:
-            self._inside = go_in(self.facts, self.way, self.clock)
+            self.inside = go_in(self.facts, self.way, self.clock)
         except KdiagError as error:
             if self.way != "auto":
                 raise
-            if self.denied is None or self.denied.reference != error.reference:
-                self._outside = (limitation_of(error),)
+            self.refused = error
+            return
+        self.refused = None
+        if self._ctx is not None:
+            self._ask_inside(self._ctx)
 
     def leave(self) -> None:
         """Say goodbye to the probe; more than once does no harm."""
-        if self._inside is not None:
-            self._inside.close()
+        if self.inside is not None:
+            self.inside.close()
 
     def start(self, ctx: Context) -> None:
         """Start the sources; they end with the context.
@@ -102,10 +115,24 @@ class Session:
         self._group = Group("kdiag")
         self._observers = observers(
             self.facts, readable=self.denied is None, window_s=self.window_s, emit=self._recorder.add, clock=self.clock,
-            rng=self.rng, inside=self._inside,
+            rng=self.rng, tempo=self.tempo,
         )  # fmt: skip
+        self._ctx = ctx
         for loop in self._observers.loops:
-            self._group.start_with_context(ctx, loop.run, loop.name)
+            self._begin(loop, ctx)
+        self._ask_inside(ctx)
+
+    def _ask_inside(self, ctx: Context) -> None:
+        if self.inside is not None:
+            loop = probe_loop(
+                self.inside, self.facts.pid, readable=self.denied is None, emit=self._recorder.add, clock=self.clock,
+                rng=self.rng, tempo=self.tempo,
+            )  # fmt: skip
+            self._begin(loop, ctx)
+
+    def _begin(self, loop: SourceLoop[Any], ctx: Context) -> None:
+        self._loops.append(loop)
+        self._group.start_with_context(ctx, loop.run, loop.name)
 
     @property
     def ended(self) -> bool:
@@ -114,19 +141,33 @@ class Session:
             check_same(self.facts)
         except KdiagError:
             return True
-        return any(loop.error is not None and loop.error.reference == "target-ended" for loop in self._observers.loops)
+        return any(loop.error is not None and loop.error.reference == "target-ended" for loop in self._loops)
 
     def seen(self) -> str:
         """What was seen so far, in a few words for a progress line."""
         stacks, process, _ = self._recorder.counts()
         return f"{stacks} stack samples" if self.denied is None else f"{process} samples"
 
+    def seen_since(self, start: float) -> Window:
+        """What was seen from `start` (session clock, seconds) up to now, without what the source says of it."""
+        now = self.clock.now()
+        return self._recorder.window(now).between(start, now)
+
+    def forget(self, before: float) -> None:
+        """Drop what is older: an observation without an end keeps only its last minutes."""
+        self._recorder.forget(before)
+
+    def window(self, start: float = -math.inf) -> Window:
+        """What was seen from `start` (session clock, seconds) up to now, with what the source says of it."""
+        window = self.seen_since(start)
+        sources = self._reader.texts(source_files(window)[:_MOST_FILES])
+        return replace(
+            window, lines=self._lines(window), limitations=self._limitations(), ended=self.ended, sources=sources
+        )
+
     def outcomes(self) -> tuple[Window, tuple[Outcome, ...]]:
         """The window up to now and what the detectors make of it."""
-        sources = self._reader.texts(self._recorder.source_files()[:_MOST_FILES])
-        window = self._recorder.window(
-            self.clock.now(), self._lines(), self._limitations(), ended=self.ended, sources=sources
-        )
+        window = self.window()
         return window, detect_all(window)
 
     def settled(self) -> bool:
@@ -135,39 +176,47 @@ class Session:
 
     def finish(self) -> Report:
         """Wait for the sources to end and conclude; the context must be done."""
-        self._wait_for_sources()
-        self._observers.close()
+        self.end_sources()
         window, outcomes = self.outcomes()
         self.leave()
-        cost, method = self._cost.cost(), self._inside.method if self._inside else "none"
+        return self.report(window, outcomes)
+
+    def report(self, window: Window, outcomes: Sequence[Outcome]) -> Report:
+        """What is concluded of a window so far, and what the looking has cost until now."""
+        cost, method = self._cost.cost(), self.inside.method if self.inside else "none"
         return make_report(
-            window, outcomes, self._observers.loops, self._inside.with_cost(cost) if self._inside else cost,
-            self._wall_start, readable=self.denied is None, method=method,
+            window, outcomes, self._loops, self.inside.with_cost(cost) if self.inside else cost, self._wall_start,
+            readable=self.denied is None, method=method,
         )  # fmt: skip
 
-    def _wait_for_sources(self) -> None:
-        """A source that hangs in the kernel (a dying target, a dead disk) must not hang the report."""
+    def end_sources(self) -> None:
+        """Let go of the target from outside; the context must be done.
+
+        A source that hangs in the kernel (a dying target, a dead disk) must not hang the report.
+        """
         waiter = threading.Thread(target=self._group.wait, daemon=True, name="kdiag-end")
         waiter.start()
         waiter.join(_END_GRACE_S)
+        self._observers.close()
 
-    def _lines(self) -> Mapping[tuple[str, int], LineFacts]:
+    def _lines(self, window: Window) -> Mapping[tuple[str, int], LineFacts]:
         """Of the lines that stacks stand at, and of those where the locks around them were taken."""
-        stands = self._reader.facts(self._recorder.places()[:_MOST_PLACES])
+        stands = self._reader.facts(places(window)[:_MOST_PLACES])
         holds = {(file, line) for (file, _), facts in stands.items() for _, line in facts.holds}
         return {**self._reader.facts(holds), **stands}
 
     def _limitations(self) -> tuple[Limitation, ...]:
         failed = tuple(
             Limitation(loop.error.reference, f"The {loop.name} source: {loop.error.message}", loop.error.hint)
-            for loop in self._observers.loops
+            for loop in self._loops
             if loop.error is not None and loop.error.reference != "target-ended"
         )
-        denied = (limitation_of(self.denied),) if self.denied else ()
+        hindered = [error for error in (self.denied, self.refused) if error is not None]
+        denied = tuple({error.reference: limitation_of(error) for error in reversed(hindered)}.values())[::-1]
         ended = (_ENDED,) if self.ended else ()
-        swallowed = () if self._inside is None or self._inside.source.sees_swallowed else (unseen(self.facts.version),)
-        adapters = self._inside.source.limitations if self._inside is not None else ()
-        return denied + self._outside + ended + self._observers.limitations + failed + swallowed + adapters
+        swallowed = () if self.inside is None or self.inside.source.sees_swallowed else (unseen(self.facts.version),)
+        adapters = self.inside.source.limitations if self.inside is not None else ()
+        return denied + ended + self._observers.limitations + failed + swallowed + adapters
 
 
 def target_of(facts: ProcessFacts) -> Target:

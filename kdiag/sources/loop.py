@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from kdiag.machinery.clock import Clock
 from kdiag.machinery.context import Context
 from kdiag.machinery.wait import Backoff, jitter_until_with_context
+from kdiag.sources.pace import Tempo
 from kdiag.sources.tools import SourceError
 
 Sample = TypeVar("Sample")
@@ -35,6 +36,7 @@ class SourceLoop(Generic[Sample]):
         look: takes one sample; raises SourceError when it cannot.
         period_s: seconds to the next look when all is well.
         emit: where samples go; called in the loop's thread.
+        tempo: shared by all loops of an observation.
         taken, missed: looks that gave a sample, and those that did not. Written by the loop's thread only.
         error: the last failure since the last sample; None when all is well.
     """
@@ -45,6 +47,7 @@ class SourceLoop(Generic[Sample]):
     emit: Callable[[Sample], None]
     clock: Clock
     rng: random.Random
+    tempo: Tempo = field(default_factory=Tempo)
     taken: int = 0
     missed: int = 0
     error: SourceError | None = None
@@ -58,6 +61,8 @@ class SourceLoop(Generic[Sample]):
         )  # fmt: skip
 
     def _tick(self, ctx: Context) -> None:
+        if self.tempo.paused:
+            return
         try:
             sample = self.look(ctx)
         except SourceError as error:
@@ -74,4 +79,4 @@ class SourceLoop(Generic[Sample]):
         self.emit(sample)
 
     def _next_s(self) -> float:
-        return self.period_s() if self.error is None else self._backoff.step()
+        return self.period_s() / self.tempo.rate if self.error is None else self._backoff.step()

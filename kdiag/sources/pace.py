@@ -36,3 +36,16 @@ class Pace:
         """Seconds to the next look, before jitter."""
         wanted = max(self.base_s, (self._took_s or 0.0) / self.duty)
         return min(wanted, self.longest_s)
+
+
+@dataclass
+class Tempo:
+    """What a person wishes of all sources of one observation, while it goes on; any thread may change it.
+
+    Attributes:
+        rate: how often to look, relative to what the sources would do by themselves; budgets stay above it.
+        paused: not to look at all.
+    """
+
+    rate: float = 1.0
+    paused: bool = False

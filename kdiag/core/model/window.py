@@ -5,9 +5,11 @@ Separate from the samples because it holds those from inside of the target and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 from kdiag.core.model.heap import HeapSample
 from kdiag.core.model.probed import ProbeSample
@@ -20,6 +22,14 @@ from kdiag.core.model.samples import (
     StackSample,
     Target,
 )
+
+
+class _Timed(Protocol):
+    @property
+    def at(self) -> float: ...
+
+
+_Sample = TypeVar("_Sample", bound=_Timed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +62,22 @@ class Window:
     def duration_s(self) -> float:
         """Seconds from the window's start to its end."""
         return self.ended_at - self.started_at
+
+    def between(self, start: float, end: float) -> Window:
+        """The part of it from `start` to `end` (session clock, seconds): a later moment's past, or the last minute."""
+        return replace(
+            self, started_at=max(self.started_at, start), ended_at=min(self.ended_at, end),
+            stacks=_between(self.stacks, start, end), process=_between(self.process, start, end),
+            collector=_between(self.collector, start, end), profile=_between(self.profile, start, end),
+            probe=_between(self.probe, start, end), heap=_between(self.heap, start, end),
+        )  # fmt: skip
+
+
+def _between(samples: Sequence[_Sample], start: float, end: float) -> tuple[_Sample, ...]:
+    """Those of samples in order of time."""
+    first, last = bisect_left(samples, start, key=_at), bisect_right(samples, end, key=_at)
+    return tuple(samples[first:last])
+
+
+def _at(sample: _Timed) -> float:
+    return sample.at
