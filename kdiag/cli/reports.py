@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kdiag.cli import output
-from kdiag.core.report import json_, markdown, text
+from kdiag.core.report import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,15 +13,9 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Report
 
-FORMATS = ("text", "json", "markdown")
+FORMATS = formats.FORMATS
 
 
 def render(report: Report, form: str, file: Path | None) -> Iterator[str]:
     """The report's lines; text is painted and wrapped for where it goes."""
-    match form:
-        case "json":
-            return json_.render(report)
-        case "markdown":
-            return markdown.render(report)
-        case _:
-            return text.render(report, output.style(file), output.width())
+    return formats.render(report, form, output.style(file), output.width())

@@ -95,6 +95,9 @@ class Feed(Protocol):
     def title(self) -> str:
         """The target in a few words."""
 
+    def source(self, file: str) -> str:
+        """The text of a source file, as the target sees it; "" where it is not readable."""
+
     def run(self, show: Callable[[Picture], None]) -> None:
         """Show pictures until `stop`, or until the target ends; the last one says so.
 
@@ -150,6 +153,10 @@ class Live:
     _tasks: deque[WaitsSample] = field(default_factory=lambda: deque(maxlen=_TASKS), init=False)
     _trace: deque[Collection] = field(default_factory=lambda: deque(maxlen=_TRACE), init=False)
     _traced: int | None = field(default=None, init=False)
+
+    def source(self, file: str) -> str:
+        """See `Feed`."""
+        return self.session.source(file)
 
     def run(self, show: Callable[[Picture], None]) -> None:
         """Observe; see `Feed`."""

@@ -165,6 +165,10 @@ class Session:
             window, lines=self._lines(window), limitations=self._limitations(), ended=self.ended, sources=sources
         )
 
+    def source(self, file: str) -> str:
+        """The text of a source file, as the target sees it; "" where it is not readable."""
+        return self._reader.texts([file]).get(file, "")
+
     def outcomes(self) -> tuple[Window, tuple[Outcome, ...]]:
         """The window up to now and what the detectors make of it."""
         window = self.window()

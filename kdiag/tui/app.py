@@ -1,0 +1,232 @@
+"""The application: brings feeds, frames and screens together, and turns keys into wishes. Nothing is decided here."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from kdiag.core.report.formats import form_of, render
+from kdiag.engine.live import RATES, WINDOWS_S, Feed, Picture
+from kdiag.errors import KdiagError
+from kdiag.tui.frames import Frame, Frames
+from kdiag.tui.screens.ask import Ask, Line
+from kdiag.tui.screens.finding import FindingScreen
+from kdiag.tui.screens.help import HelpScreen
+from kdiag.tui.screens.main import MainScreen
+from kdiag.tui.widgets.viewbar import ViewBar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.screen import Screen
+
+    from kdiag.tui.views.findings import FindingsView
+
+_QUESTION = "Let a probe into this process?"
+_CONSEQUENCE = """\
+It is Python code of kdiag's own that runs in threads of its own inside the process. It only looks, takes about 1 % of
+one processor, and leaves by itself: with this screen, or 10 seconds after kdiag is gone, however it goes.
+To get in, one thread of the process may stand still for some milliseconds."""
+
+
+class KdiagApp(App[int]):
+    """The screen of `kdiag PID`; its result is the exit code."""
+
+    TITLE = "kdiag"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "Quit"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("space", "pause", "Pause"),
+        Binding("a", "attach", "Attach"),
+        Binding("e", "export", "Export"),
+        Binding("left_square_bracket", "look_back(-1)", "Judge a shorter time", show=False, key_display="["),
+        Binding("right_square_bracket", "look_back(1)", "Judge a longer time", show=False, key_display="]"),
+        Binding("minus", "rate(-1)", "Look less often", show=False, key_display="-"),
+        Binding("plus,equals_sign", "rate(1)", "Look more often", show=False, key_display="+"),
+        Binding("d", "shade", "Dark or light", show=False),
+    ]
+
+    class Made(Message):
+        """A frame is ready."""
+
+        def __init__(self, frame: Frame) -> None:
+            super().__init__()
+            self.frame = frame
+
+    class Failed(Message):
+        """The feed ended with an error."""
+
+        def __init__(self, error: KdiagError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self.feed = feed
+        self.frames = Frames(feed.title, self._made)
+        self.main = MainScreen(feed)
+        self.error: KdiagError | None = None
+
+    def on_mount(self) -> None:
+        """Begin to watch."""
+        self.push_screen(self.main)
+        self.run_worker(self._watch, thread=True, group="feed", exit_on_error=True)
+        self.run_worker(self.frames.run, thread=True, group="frames", exit_on_error=True)
+        self.call_after_refresh(self._look)
+
+    def on_unmount(self) -> None:
+        """Let go of the target, whatever ends the screen."""
+        self.feed.stop()
+        self.frames.stop()
+
+    def on_resize(self) -> None:
+        """What is shown depends on the width."""
+        if self.main.is_mounted:
+            self._look()
+
+    def _made(self, frame: Frame) -> None:
+        self.post_message(self.Made(frame))
+
+    def _watch(self) -> None:
+        try:
+            self.feed.run(self.frames.offer)
+        except KdiagError as error:
+            self.post_message(self.Failed(error))
+
+    def _look(self) -> None:
+        self.frames.look(self.main.view, self.size.width)
+        self.feed.want(self.main.view.extras)
+
+    def on_kdiag_app_made(self, message: Made) -> None:
+        """Put it up, and keep account of how long that takes."""
+        began = time.perf_counter()
+        self.main.show(message.frame)
+        tally = self.frames.tally
+        tally.drawn += 1
+        tally.longest_draw_s = max(tally.longest_draw_s, time.perf_counter() - began)
+
+    def on_kdiag_app_failed(self, message: Failed) -> None:
+        """Without a target there is no screen; the command line says why."""
+        self.error = message.error
+        self.exit(message.error.exit_code)
+
+    def on_view_bar_chosen(self, message: ViewBar.Chosen) -> None:
+        """Open a view, and have made what it shows."""
+        self.main.open_view(message.number)
+        self._look()
+
+    def on_findings_view_opened(self, message: FindingsView.Opened) -> None:
+        """All of one finding."""
+        self.push_screen(FindingScreen(message.finding, message.report, self.feed.source))
+
+    def action_leave(self) -> None:
+        """End the screen."""
+        self.exit(0)
+
+    def action_help(self) -> None:
+        """Tell all keys."""
+        self.push_screen(HelpScreen(self.main))
+
+    def action_pause(self) -> None:
+        """Look no more, or look again."""
+        picture = self._picture
+        if picture is not None and picture.state != "ended":
+            self.feed.pause(on=picture.state == "watching")
+
+    def action_look_back(self, step: int) -> None:
+        """Judge a shorter or a longer time."""
+        if self._picture is not None:
+            window_s = _step(WINDOWS_S, self._picture.window_s, step)
+            self.feed.look_back(window_s)
+            self.notify(f"Judges the last {window_s:g} s.")
+
+    def action_rate(self, step: int) -> None:
+        """Look more or less often."""
+        if self._picture is not None:
+            rate = _step(RATES, self._picture.rate, step)
+            self.feed.set_rate(rate)
+            self.notify(f"Looks {rate:g} times as often as usual, as far as the budget allows.")
+
+    def action_shade(self) -> None:
+        """Dark or light."""
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    def action_attach(self) -> None:
+        """Let a probe in, after a clear question."""
+        if self._picture is not None and self._picture.inside:
+            self.notify("A probe is inside already.")
+            return
+        self.push_screen(Ask(_QUESTION, _CONSEQUENCE), lambda yes: self._let_in() if yes else None)
+
+    def _let_in(self) -> None:
+        self.notify("A probe goes in …")
+        self._do(self.feed.enter, "A probe is inside.")
+
+    def action_export(self) -> None:
+        """Write the report to a file."""
+        picture = self._picture
+        if picture is None:
+            self.notify("There is nothing to write yet.")
+            return
+        name = f"kdiag-{picture.report.target.pid}.md"
+        prompt = "Write the report to which file? Its ending says the format: .md, .json, .txt"
+        self.push_screen(Line(prompt, name), lambda file: self._export(file, picture) if file else None)
+
+    def _export(self, name: str, picture: Picture) -> None:
+        file = Path(name).expanduser()
+        text = "".join(f"{line}\n" for line in render(picture.report, form_of(file.suffix)))
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            self.notify(f"Cannot write {file}: {error.strerror}.", severity="error")
+        else:
+            self.notify(f"The report is in {file}.")
+
+    def guard(self, name: str) -> None:
+        """Have a container watched."""
+        self._do(lambda: self.feed.guard(name), f"{name} is watched.")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every view and every action."""
+        yield from super().get_system_commands(screen)
+        for number, view in enumerate(self.main.views):
+            yield SystemCommand(
+                f"Show {view.name_}", f"Key {view.key}", lambda n=number: self.on_view_bar_chosen(ViewBar.Chosen(n))
+            )
+        for binding in (each for each in self.BINDINGS if isinstance(each, Binding)):
+            yield SystemCommand(
+                binding.description,
+                f"Key {binding.key_display or binding.key}",
+                lambda a=binding.action: self.call_later(self.run_action, a),
+            )
+
+    @property
+    def _picture(self) -> Picture | None:
+        return self.main.frame.picture if self.main.frame is not None else None
+
+    def _do(self, deed: Callable[[], None], done: str) -> None:
+        """Do what takes long in a thread of its own, and say how it went."""
+
+        def work() -> None:
+            try:
+                deed()
+            except KdiagError as error:
+                hint = f"\n{error.hint}" if error.hint else ""
+                self.call_from_thread(self.notify, f"{error.message}{hint}", severity="error", timeout=10)
+            else:
+                self.call_from_thread(self.notify, done)
+
+        self.run_worker(work, thread=True, group="deeds")
+
+
+def _step(choices: tuple[float, ...], now: float, step: int) -> float:
+    """The choice beside the one that is in force."""
+    nearest = min(range(len(choices)), key=lambda number: abs(choices[number] - now))
+    return choices[max(0, min(len(choices) - 1, nearest + step))]

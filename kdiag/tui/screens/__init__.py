@@ -1,0 +1,1 @@
+"""Whole screens: the main one, one finding, the list of processes, questions."""

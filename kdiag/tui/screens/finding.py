@@ -1,0 +1,73 @@
+"""One finding on the whole screen, as it was when it was opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from kdiag.core.report.style import PLAIN
+from kdiag.core.report.text_finding import finding_lines
+from kdiag.tui.present.finding import Source, finding_page
+from kdiag.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from kdiag.core.model import Finding, Report
+
+_COPIED_WIDTH = 100
+
+
+class FindingScreen(Screen[None]):
+    """Evidence with thresholds, the culprit in its source, both sides where there are two, remedies, explanation."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,backspace", "close", "Back", key_display="esc"),
+        Binding("c", "copy", "Copy"),
+        Binding("n", "next(1)", "Next"),
+        Binding("p", "next(-1)", "Previous"),
+    ]
+
+    def __init__(self, finding: Finding, report: Report, source: Source) -> None:
+        super().__init__()
+        self._finding = finding
+        self._report = report
+        self._source = source
+
+    def compose(self) -> ComposeResult:
+        """Its text, and the keys."""
+        yield Lines()
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Put it up."""
+        self._show()
+
+    def on_resize(self) -> None:
+        """Wrap it anew."""
+        self._show()
+
+    def _show(self) -> None:
+        lines = self.query_one(Lines)
+        lines.show(finding_page(self._finding, self._report, self._source, max(self.size.width - 2, 40)))
+        lines.focus()
+
+    def action_close(self) -> None:
+        """Back to the main screen."""
+        self.dismiss(None)
+
+    def action_copy(self) -> None:
+        """Put it into the terminal's clipboard, as a report would have it."""
+        lines = [self._finding.title, *finding_lines(self._finding, self._report.lines, PLAIN, _COPIED_WIDTH)]
+        self.app.copy_to_clipboard("\n".join(lines))
+        self.notify("The finding is in the clipboard, if your terminal allows it (OSC 52).")
+
+    def action_next(self, step: int) -> None:
+        """Another finding of the same report."""
+        findings = self._report.findings
+        self._finding = findings[(findings.index(self._finding) + step) % len(findings)]
+        self._show()
+        self.query_one(Lines).scroll_home(animate=False)

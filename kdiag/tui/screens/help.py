@@ -1,0 +1,64 @@
+"""All keys and what they do, and what the words on the screen mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from kdiag.tui.present.text import heading, painted
+from kdiag.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.text import Text
+    from textual.app import ComposeResult
+
+_WORDS = (
+    ("CPU", "of one processor; 400 % are four of them"),
+    ("GC", "share of the time that the garbage collector takes"),
+    ("GIL wait", "threads that want to compute and wait for the interpreter lock, at a look"),
+    ("Loop lag", "how long a callback had to wait in an asyncio loop; seen by the probe"),
+    ("Errors", "exceptions a second, also those that are logged or swallowed; seen by the probe"),
+    ("sure", "the confidence of the verdict; it grows with the looks that it rests on"),
+    ("suspected", "the evidence fits but does not prove: let a probe in, or look for longer"),
+)
+
+
+class HelpScreen(Screen[None]):
+    """Made of the keys themselves, so that it tells all of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "close", "Back", key_display="esc")]
+
+    def __init__(self, of: Screen[Any]) -> None:
+        super().__init__()
+        self._of = of
+
+    def compose(self) -> ComposeResult:
+        """The lines."""
+        yield Lines()
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        """Put them up."""
+        keys, app = ([binding for _, binding in node._bindings] for node in (self._of, self.app))  # noqa: SLF001
+        lines = [heading("Views and screen"), *_keys(keys), painted(), heading("The watch"), *_keys(app), painted()]
+        lines += [heading("Words")]
+        lines += [painted(("strong", f"  {word:<10}"), (None, meaning)) for word, meaning in _WORDS]
+        self.query_one(Lines).show(lines)
+        self.query_one(Lines).focus()
+
+    def action_close(self) -> None:
+        """Back."""
+        self.dismiss(None)
+
+
+def _keys(bindings: Iterable[Binding]) -> list[Text]:
+    told: dict[str, list[str]] = {}
+    for binding in bindings:
+        if binding.description:
+            told.setdefault(binding.description, []).append(binding.key_display or binding.key)
+    return [painted(("command", f"  {' '.join(dict.fromkeys(keys)):<18}"), (None, what)) for what, keys in told.items()]

@@ -1,0 +1,17 @@
+"""All views, in the order of their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kdiag.tui.views.findings import FindingsView
+from kdiag.tui.views.log import LogView
+
+if TYPE_CHECKING:
+    from kdiag.engine.live import Feed
+    from kdiag.tui.views.view import View
+
+
+def views(feed: Feed) -> list[View[Any]]:
+    """Of one screen."""
+    return [FindingsView(feed.source), LogView()]

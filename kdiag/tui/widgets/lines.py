@@ -1,0 +1,62 @@
+"""Many lines of text in a scrolling window: only those on the screen are drawn, and where one looks at stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+
+class Lines(ScrollView, can_focus=True):
+    """Lines that are replaced as a whole; the position stays."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "To the top", show=False),
+        Binding("G", "scroll_end", "To the end", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._lines: Sequence[Text] = ()
+        self._strips: dict[int, Strip] = {}
+
+    def show(self, lines: Sequence[Text]) -> None:
+        """Put up other lines in place of those that are there."""
+        if lines == self._lines:
+            return
+        self._lines, self._strips = lines, {}
+        longest = max((line.cell_len for line in lines), default=0)
+        self.virtual_size = Size(longest, len(lines))
+        self.refresh()
+
+    @property
+    def plain(self) -> str:
+        """What it shows, without colours: to be copied, and for tests."""
+        return "\n".join(line.plain for line in self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        left, top = self.scroll_offset
+        return (
+            self._strip(top + y).crop_extend(left, left + self.size.width, self.rich_style).apply_style(self.rich_style)
+        )
+
+    def _strip(self, number: int) -> Strip:
+        if number >= len(self._lines):
+            return Strip.blank(self.size.width)
+        strip = self._strips.get(number)
+        if strip is None:
+            segments = self._lines[number].render(self.app.console)
+            strip = self._strips[number] = Strip(segment for segment in segments if segment != Segment.line())
+        return strip

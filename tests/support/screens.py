@@ -1,0 +1,76 @@
+"""Drives the screen in tests: offers pictures, waits until they are put up, and reads what stands there."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from kdiag.tui.app import KdiagApp
+from kdiag.tui.widgets.lines import Lines
+from tests.support.feeds import ShownFeed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from kdiag.engine.live import Picture
+
+_WITHIN_S = 20.0
+
+
+@dataclass
+class Screen:
+    """The application on a screen of its own."""
+
+    app: KdiagApp
+    feed: ShownFeed
+    pilot: Pilot[int]
+
+    async def put_up(self, *pictures: Picture) -> None:
+        """Offer pictures and wait until the last one is on the screen."""
+        self.feed.offer(*pictures)
+        await self.until(lambda: self.app.main.frame is not None and self.app.main.frame.picture is pictures[-1])
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and let the screen do what they ask for."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def write(self, text: str) -> None:
+        """Answer a question for a line of text."""
+        self.app.screen.query_one(Input).value = text
+        await self.press("enter")
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what comes from other threads."""
+        async with asyncio.timeout(_WITHIN_S):
+            while not condition():
+                await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    def text(self, name: str) -> str:
+        """What stands in one of the parts above the views: "status", "headline", "signs"."""
+        return str(self.app.main.query_one(f"#{name}", Static).content)
+
+    @property
+    def on_main(self) -> bool:
+        """Whether no other screen lies above the main one."""
+        return self.app.screen is self.app.main
+
+    @property
+    def shown(self) -> str:
+        """The lines of the view or screen that is open."""
+        root = self.app.main.view if self.on_main else self.app.screen
+        return "\n".join(lines.plain for lines in root.query(Lines))
+
+
+@asynccontextmanager
+async def screen_of(feed: ShownFeed, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
+    """The application, showing this feed."""
+    app = KdiagApp(feed)
+    async with app.run_test(size=size) as pilot:
+        yield Screen(app, feed, pilot)

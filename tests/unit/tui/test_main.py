@@ -1,0 +1,254 @@
+"""The main screen: what it says of a picture, and what each key does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kdiag.errors import KdiagError
+from kdiag.tui.screens.ask import Ask
+from kdiag.tui.screens.finding import FindingScreen
+from kdiag.tui.screens.help import HelpScreen
+from tests.support.feeds import ShownFeed, picture, wished
+from tests.support.screens import Screen, screen_of
+from tests.support.windows import APP, FUTURE_RESULT, FUTURES_TASK, app, idle_main, scene, stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from kdiag.core.model import Window
+
+SOURCE = "\n".join(f"line_{number} = {number}" for number in range(1, 80))
+
+
+def nested_pool(seconds: float = 10.0) -> Window:
+    """All workers of a pool wait for results, and nothing moves."""
+    workers = [stuck(f"report_{n}", *FUTURE_RESULT, app(30, "Reports.make"), *FUTURES_TASK) for n in range(4)]
+    return scene(idle_main(), *workers, seconds=seconds)
+
+
+def on_screen(test: Callable[[Screen], Awaitable[None]], feed: ShownFeed | None = None, **options: object) -> None:
+    """Run a test in an application."""
+
+    async def run() -> None:
+        async with screen_of(feed or ShownFeed(files={APP: SOURCE}), **options) as screen:  # type: ignore[arg-type]
+            await test(screen)
+
+    asyncio.run(run())
+
+
+def test_the_headline_names_the_worst_finding_and_how_sure_it_is() -> None:
+    async def test(screen: Screen) -> None:
+        seen = picture(nested_pool())
+        await screen.put_up(seen)
+
+        worst = seen.report.findings[0]
+        assert worst.title in screen.text("headline")
+        assert worst.severity.upper() in screen.text("headline")
+        assert "51 looks" in screen.text("headline")
+        assert "watching" in screen.text("status")
+        assert "outside" in screen.text("status")
+
+    on_screen(test)
+
+
+def test_the_culprits_line_of_source_is_there_without_a_key() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+
+        assert f"{APP}:30" in screen.shown
+        assert "❱ 30 line_30 = 30" in screen.shown
+        assert "line_34 = 34" in screen.shown
+
+    on_screen(test)
+
+
+def test_nothing_is_called_healthy_before_it_was_watched_for_some_seconds() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(scene(idle_main(), seconds=4.0)))
+        assert "WATCHING" in screen.text("headline")
+
+        await screen.put_up(picture(scene(idle_main(), seconds=10.0)))
+        assert "HEALTHY" in screen.text("headline")
+
+    on_screen(test)
+
+
+def test_the_last_picture_of_a_target_that_ended_stays() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool(), state="ended"))
+
+        assert "ended at 0:10" in screen.text("status")
+        assert f"{APP}:30" in screen.shown
+
+    on_screen(test)
+
+
+def test_enter_opens_the_finding_and_escape_closes_it() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("enter")
+        assert isinstance(screen.app.screen, FindingScreen)
+        assert "How it is known" in screen.shown
+        assert "What to do" in screen.shown
+
+        await screen.press("escape")
+        assert screen.on_main
+
+    on_screen(test)
+
+
+def test_a_probe_is_let_in_after_a_clear_yes_only() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("a")
+        assert isinstance(screen.app.screen, Ask)
+        await screen.press("n")
+        assert wished(screen.feed, "enter") == []
+
+        await screen.press("a", "y")
+        await screen.until(lambda: wished(screen.feed, "enter"))
+        await screen.until(lambda: "inside" in screen.text("status"))
+
+    on_screen(test)
+
+
+def test_what_hinders_a_probe_is_said_with_the_next_step() -> None:
+    feed = ShownFeed(refusal=KdiagError("permission-denied", "May not enter.", hint="sudo kdiag 4711"))
+
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("a", "y")
+        await screen.until(lambda: any("sudo kdiag 4711" in note.message for note in screen.app._notifications))
+
+    on_screen(test, feed)
+
+
+def test_space_pauses_and_goes_on() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("space")
+        await screen.until(lambda: "paused" in screen.text("status"))
+        await screen.press("space")
+        await screen.until(lambda: "watching" in screen.text("status"))
+        assert wished(screen.feed, "pause") == [True, False]
+
+    on_screen(test)
+
+
+@pytest.mark.parametrize(("key", "wish", "value", "told"), [
+    ("right_square_bracket", "look_back", 60.0, "last 60 s"), ("left_square_bracket", "look_back", 10.0, "last 10 s"),
+    ("plus", "set_rate", 2.0, "rate ×2"), ("minus", "set_rate", 0.5, "rate ×0.5"),
+])  # fmt: skip
+def test_how_it_is_watched_changes_while_it_is_watched(key: str, wish: str, value: float, told: str) -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press(key)
+        await screen.until(lambda: told in screen.text("status"))
+        assert wished(screen.feed, wish) == [value]
+
+    on_screen(test)
+
+
+def test_a_frozen_screen_stays_while_the_watch_goes_on() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("z")
+        screen.feed.offer(picture(scene(idle_main())))
+        drawn = screen.app.frames.tally.drawn
+        await screen.until(lambda: screen.app.frames.tally.drawn > drawn)
+        assert "HEALTHY" not in screen.text("headline")
+
+        await screen.press("z")
+        await screen.put_up(picture(scene(idle_main())))
+        assert "HEALTHY" in screen.text("headline")
+
+    on_screen(test)
+
+
+def test_every_view_has_a_key_and_tab_goes_through_all_of_them() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool(), inside=True))
+        views = screen.app.main.views
+        for view in views:
+            await screen.press(view.key)
+            assert screen.app.main.view is view
+        for view in views:
+            await screen.press("tab")
+            assert screen.app.main.view is view
+        await screen.press("shift+tab")
+        assert screen.app.main.view is views[-2]
+
+    on_screen(test)
+
+
+@pytest.mark.parametrize(("name", "begins"), [("r.md", "## critical"), ("r.json", "{"), ("r.txt", "CRITICAL ")])
+def test_the_report_is_written_in_the_format_that_the_files_name_says(tmp_path: Path, name: str, begins: str) -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("e")
+        await screen.write(str(tmp_path / name))
+        assert (tmp_path / name).read_text().startswith(begins)
+
+    on_screen(test)
+
+
+def test_a_file_that_cannot_be_written_is_said() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("e")
+        await screen.write("/nowhere/r.md")
+        await screen.until(lambda: any("Cannot write" in note.message for note in screen.app._notifications))
+
+    on_screen(test)
+
+
+def test_help_tells_every_key() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.press("question_mark")
+        assert isinstance(screen.app.screen, HelpScreen)
+        for word in ("Pause", "Attach", "Export", "Findings", "Log", "Judge a longer time"):
+            assert word in screen.shown
+        await screen.press("escape")
+        assert screen.on_main
+
+    on_screen(test)
+
+
+def test_a_target_that_cannot_be_observed_ends_the_screen_with_its_exit_code() -> None:
+    async def run() -> KdiagError | None:
+        feed = ShownFeed().offer(KdiagError("no-such-process", "Gone.", exit_code=3))
+        async with screen_of(feed) as screen:
+            await screen.until(lambda: screen.app.error)
+            return screen.app.error
+
+    error = asyncio.run(run())
+    assert error is not None
+    assert error.reference == "no-such-process"
+
+
+def test_of_many_pictures_only_the_newest_are_made_into_frames() -> None:
+    async def test(screen: Screen) -> None:
+        seen = picture(nested_pool())
+        await screen.put_up(*(replace(seen, at=float(n)) for n in range(200)))
+
+        tally = screen.app.frames.tally
+        assert tally.offered == 200
+        assert tally.dropped > 100
+
+    on_screen(test)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 60)])
+def test_it_fits_whatever_the_terminals_size(size: tuple[int, int]) -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool(), inside=True))
+        for view in screen.app.main.views:
+            await screen.press(view.key)
+        assert all(line.rstrip() == line or len(line) <= size[0] for line in screen.text("signs").splitlines())
+
+    on_screen(test, size=size)
