@@ -14,6 +14,8 @@ from kdiag.errors import KdiagError
 
 _EPILOG = """\b
 Examples:
+  kdiag                            choose a process, and watch it on a screen
+  kdiag 1234                       watch process 1234: is it sick, and of what?
   kdiag ps                         what could be looked at
   kdiag diagnose 1234              what is wrong with process 1234
   kdiag diagnose --port 8000       … with whatever listens on port 8000

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Entry:
 
 
 COMMANDS = {
+    "watch": Entry("Watch a process on a screen, live; `kdiag PID` is short for it.", "watch"),
     "diagnose": Entry("Say what is wrong with a running Python process, and what to do.", "diagnose"),
     "ps": Entry("List the Python processes of this machine.", "ps"),
     "stacks": Entry("Show what every thread is doing, alike stacks grouped.", "stacks"),
@@ -64,6 +67,19 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`kdiag PID` and its like stand for `kdiag watch PID`, and `kdiag` alone for the list, on a terminal."""
+        return super().parse_args(ctx, watched(args, on_terminal=sys.stdout.isatty()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and processes where a number is begun."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.isdigit():
+            from kdiag.cli.parameters import Pid  # noqa: PLC0415 - completion only
+
+            found += Pid().shell_complete(ctx, ctx.command.params[0], incomplete)
+        return found
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -74,12 +90,20 @@ class LazyGroup(click.Group):
         """
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            raise click.UsageError(f"There is no command {name!r}.{_meant(name, args[1:])}", ctx)
+            close = difflib.get_close_matches(name, COMMANDS, n=1)
+            if close or not sys.stdout.isatty():
+                meant = f" Did you mean: kdiag {close[0]}" if close else ""
+                raise click.UsageError(f"There is no command {name!r}.{meant}", ctx)
+            args = ["watch", "--name", re.escape(name), *args[1:]]
         return super().resolve_command(ctx, args)
 
 
-def _meant(name: str, rest: Sequence[str]) -> str:
-    if name.isdigit():
-        return f" To diagnose process {name}: kdiag diagnose {' '.join([name, *rest])}"
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f" Did you mean: kdiag {close[0]}" if close else ""
+_TARGETS = ("--port", "--name")
+
+
+def watched(args: list[str], *, on_terminal: bool) -> list[str]:
+    """The arguments with the command that is left out: the name of a process stands for watching it."""
+    if not args:
+        return ["watch"] if on_terminal else args
+    first, _, _ = args[0].partition("=")
+    return ["watch", *args] if first.isdigit() or first in _TARGETS else args

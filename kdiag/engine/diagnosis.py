@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kdiag.attach.preflight import preflight
 from kdiag.attach.process import ProcessFacts, python_descendants
 from kdiag.core.model import Limitation
+from kdiag.engine.live import Live
 from kdiag.engine.observe import Finished, Progress, observe
 from kdiag.engine.session import Session, limitation_of
 from kdiag.errors import KdiagError
@@ -75,6 +76,17 @@ def diagnosis(pid: int, *, window_s: float, full: bool, children: bool, attach: 
     sessions = tuple(Session(facts, denied, window_s, attach, REAL, rng) for facts, denied in opened)
     problems = tuple(dict.fromkeys(limitation_of(denied) for _, denied in opened if denied is not None))
     return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full)
+
+
+def live(pid: int, *, window_s: float, attach: WayIn = "none") -> Live:
+    """Open a process to be watched without an end. With `attach` a probe is brought in at once.
+
+    Raises:
+        KdiagError: it cannot be observed; the error says why and what to do.
+    """
+    facts, denied = _open(pid)
+    session = Session(facts, denied, window_s, attach, REAL, random.Random())  # noqa: S311 - jitter
+    return Live(session, _title(facts, 0), window_s=window_s)
 
 
 def _open(pid: int) -> tuple[ProcessFacts, KdiagError | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,18 @@ from kdiag.attach.permissions import access_level
 from kdiag.core.model import Access
 from kdiag.core.redact import redact_command
 from kdiag.core.report.quantity import quantity
+from kdiag.machinery.clock import REAL, Clock
 from kdiag.sources.processes import ProcessRow, python_processes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kdiag.attach.process import ProcessFacts
+
+# From one look to the next, some seconds later.
+_BUSY_PERCENT = 90.0  # of one core
+_GROWN_BYTES = 1 << 20
+_GROWN_THREADS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,62 @@ def inventory() -> list[Row]:
     """All Python processes but kdiag itself, by PID."""
     now = datetime.now(UTC).timestamp()
     return [Row(row, _access(row.facts), max(now - row.started_at, 0.0)) for row in python_processes()]
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """One process as it is now, compared with the last look.
+
+    Attributes:
+        cpu_percent: of one core, since the last look; at the first one since its start.
+        alarms: what looks sick from afar, in a word or two each.
+    """
+
+    row: Row
+    cpu_percent: float
+    alarms: tuple[str, ...]
+
+
+@dataclass
+class Rounds:
+    """Looks at all Python processes again and again, for a list that shows which of them may be sick.
+
+    These are vital signs, not findings: they only say where to look first.
+    """
+
+    clock: Clock = REAL
+    _before: dict[tuple[int, float], ProcessRow] = field(default_factory=dict, init=False)
+    _looked_at: float = field(default=0.0, init=False)
+
+    def look(self) -> list[Living]:
+        """All Python processes but kdiag itself, those with alarms first, then by CPU."""
+        rows, now = inventory(), self.clock.now()
+        elapsed_s = now - self._looked_at if self._before else 0.0
+        living = [self._compared(row, elapsed_s) for row in rows]
+        self._before = {(row.process.facts.pid, row.process.started_at): row.process for row in rows}
+        self._looked_at = now
+        return sorted(living, key=lambda each: (-len(each.alarms), -each.cpu_percent, each.row.process.facts.pid))
+
+    def _compared(self, row: Row, elapsed_s: float) -> Living:
+        now = row.process
+        before = self._before.get((now.facts.pid, now.started_at))
+        if before is None or elapsed_s <= 0:
+            return Living(row, now.cpu_percent, tuple(_alarms(now, now, now.cpu_percent)))
+        cpu_percent = 100.0 * (now.cpu_s - before.cpu_s) / elapsed_s
+        return Living(row, cpu_percent, tuple(_alarms(before, now, cpu_percent)))
+
+
+def _alarms(before: ProcessRow, now: ProcessRow, cpu_percent: float) -> Iterator[str]:
+    if now.facts.state in {"T", "t"}:
+        yield "stopped"
+    if now.facts.state == "D":
+        yield "stuck in I/O"
+    if cpu_percent >= _BUSY_PERCENT:
+        yield "busy"
+    if now.rss - before.rss >= _GROWN_BYTES:
+        yield "memory grows"
+    if now.threads - before.threads >= _GROWN_THREADS:
+        yield "threads grow"
 
 
 def _access(facts: ProcessFacts) -> Access:

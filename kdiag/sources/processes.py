@@ -26,12 +26,14 @@ class ProcessRow:
 
     Attributes:
         started_at: seconds since the epoch.
+        cpu_s: user and system seconds since its start.
         cpu_percent: of one core, on average since it started.
         rss: bytes.
     """
 
     facts: ProcessFacts
     started_at: float
+    cpu_s: float
     cpu_percent: float
     rss: int
     threads: int
@@ -56,10 +58,10 @@ def _row(pid: int) -> ProcessRow | None:
         with process.oneshot():
             times, started = process.cpu_times(), process.create_time()
             age = max(datetime.now(UTC).timestamp() - started, 0.1)
+            used_s = times.user + times.system
             return ProcessRow(
-                facts, started, 100.0 * (times.user + times.system) / age, process.memory_info().rss,
-                process.num_threads(),
-            )  # fmt: skip
+                facts, started, used_s, 100.0 * used_s / age, process.memory_info().rss, process.num_threads()
+            )
     except (KdiagError, psutil.Error):  # it ended, or it may not be looked at
         return None
 

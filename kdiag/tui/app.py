@@ -35,13 +35,19 @@ To get in, one thread of the process may stand still for some milliseconds."""
 
 
 class KdiagApp(App[int]):
-    """The screen of `kdiag PID`; its result is the exit code."""
+    """The screen of `kdiag PID`; its result is the exit code.
+
+    Attributes:
+        error: why it ended by itself.
+        choose_again: somebody wants to watch another process.
+    """
 
     TITLE = "kdiag"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "Quit"),
+        Binding("q,ctrl+c", "leave", "Quit", key_display="q"),
+        Binding("o", "other", "Choose another process", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("space", "pause", "Pause"),
         Binding("a", "attach", "Attach"),
@@ -73,6 +79,7 @@ class KdiagApp(App[int]):
         self.frames = Frames(feed.title, self._made)
         self.main = MainScreen(feed)
         self.error: KdiagError | None = None
+        self.choose_again = False
 
     def on_mount(self) -> None:
         """Begin to watch."""
@@ -129,6 +136,16 @@ class KdiagApp(App[int]):
     def action_leave(self) -> None:
         """End the screen."""
         self.exit(0)
+
+    def action_other(self) -> None:
+        """End the screen to choose another process."""
+        self.choose_again = True
+        self.exit(0)
+
+    @property
+    def conclusion(self) -> str:
+        """What was on the screen at the end, in one sentence."""
+        return self.main.frame.headline.plain if self.main.frame is not None else ""
 
     def action_help(self) -> None:
         """Tell all keys."""

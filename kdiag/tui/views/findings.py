@@ -9,9 +9,9 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from kdiag.core.report.layout import wrap
-from kdiag.core.report.observed import observed
 from kdiag.tui.present.finding import Source, finding_text
 from kdiag.tui.present.headline import ROLES
+from kdiag.tui.present.observed import looked_at
 from kdiag.tui.present.text import heading, painted
 from kdiag.tui.views.view import View
 from kdiag.tui.widgets.lines import Lines
@@ -128,10 +128,7 @@ def _nothing(picture: Picture, width: int) -> list[Text]:
     for outcome in report.undecided:
         lines += [painted((None, line)) for line in wrap(f"{outcome.verdict}: {outcome.reason}", width, "  ", "    ")]
         lines += [painted(("quiet", line)) for line in wrap(outcome.hint, width, "    ")]
-    lines += [painted(), heading("What was looked at")]
-    for label, text in observed(report):
-        for number, line in enumerate(wrap(text, width - 16)):
-            lines.append(painted(("quiet", f"  {label if not number else '':<14}"), (None, line)))
+    lines += [painted(), *looked_at(report, width)]
     if not picture.inside and picture.state == "watching":
         lines += [
             painted(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kdiag.core.report.layout import wrap
-from kdiag.core.report.observed import observed
+from kdiag.tui.present.observed import looked_at
 from kdiag.tui.present.text import heading, painted
 from kdiag.tui.views.view import TextView
 
@@ -29,11 +29,7 @@ def log(picture: Picture, width: int) -> list[Text]:
     """The lines of the view."""
     lines = [heading("What kdiag did to the process")]
     lines += [painted(("quiet", f"{deed.at:8.1f} s  "), (None, deed.text)) for deed in picture.deeds]
-    lines += [painted(), heading("What was looked at")]
-    labels = [(label, text) for label, text in observed(picture.report) if text]
-    for label, text in labels:
-        for number, line in enumerate(wrap(text, width - 16)):
-            lines.append(painted(("quiet", f"  {label if not number else '':<14}"), (None, line)))
+    lines += [painted(), *looked_at(picture.report, width)]
     if picture.report.observation.limitations:
         lines += [painted(), heading("What could not be seen")]
     for limit in picture.report.observation.limitations:

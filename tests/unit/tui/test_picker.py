@@ -1,0 +1,135 @@
+"""The list of processes: sick ones first, filtered as one types, the choice stays where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.widgets import DataTable
+
+from kdiag.attach.process import read_facts
+from kdiag.engine.inventory import Living, Rounds, Row
+from kdiag.machinery.clock import FakeClock
+from kdiag.sources.processes import ProcessRow
+from kdiag.tui.picker import PickerApp
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.pilot import Pilot
+
+
+def living(pid: int, *command: str, alarms: tuple[str, ...] = (), cpu: float = 0.0) -> Living:
+    """A process of the list, made of this one's facts."""
+    facts = replace(read_facts(_own()), pid=pid, command=command)
+    return Living(Row(ProcessRow(facts, 0.0, 1.0, cpu, 1 << 20, 3), "stacks", 60.0), cpu, alarms)
+
+
+def _own() -> int:
+    return int(Path("/proc/self").readlink().name)
+
+
+class Given(Rounds):
+    """Rounds that see what the test says."""
+
+    def __init__(self, *seen: Living) -> None:
+        super().__init__()
+        self.seen = list(seen)
+
+    def look(self) -> list[Living]:
+        return self.seen
+
+
+def picking(rounds: Rounds, test: Callable[[PickerApp, Pilot[int | None]], Awaitable[None]]) -> int | None:
+    async def run() -> int | None:
+        app = PickerApp(rounds)
+        async with app.run_test(size=(100, 24)) as pilot:
+            async with asyncio.timeout(20):
+                while not shown(app):
+                    await pilot.pause(0.01)
+            await test(app, pilot)
+        return app.return_value
+
+    return asyncio.run(run())
+
+
+def shown(app: PickerApp) -> list[str]:
+    """The PIDs of the list, from above."""
+    table = app.query_one(DataTable)
+    return [str(table.get_row_at(number)[0]) for number in range(table.row_count)]
+
+
+SHOP = living(101, "python", "shop.py", alarms=("busy",), cpu=99.0)
+BLOG = living(202, "python", "blog.py")
+MAIL = living(303, "gunicorn", "mail:app")
+
+
+def test_it_is_filtered_as_one_types_and_enter_chooses() -> None:
+    async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
+        assert shown(app) == ["101", "202", "303"]
+        await pilot.press(*"python")
+        assert shown(app) == ["101", "202"]
+        await pilot.press("down", "enter")
+
+    assert picking(Given(SHOP, BLOG, MAIL), test) == 202
+
+
+def test_words_are_looked_for_in_every_column() -> None:
+    async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
+        await pilot.press(*"busy 99")
+        assert shown(app) == ["101"]
+        await pilot.press("escape")
+        assert len(shown(app)) == 3
+        await pilot.press("escape")
+
+    assert picking(Given(SHOP, BLOG, MAIL), test) is None
+
+
+def test_the_choice_stays_with_its_process_whatever_comes_above_it() -> None:
+    async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
+        await pilot.press("down")
+        app.post_message(PickerApp.Looked([MAIL, SHOP, BLOG]))
+        await pilot.pause()
+        assert shown(app) == ["303", "101", "202"]
+        await pilot.press("enter")
+
+    assert picking(Given(SHOP, BLOG, MAIL), test) == 202
+
+
+def test_enter_without_a_match_says_so() -> None:
+    async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
+        await pilot.press(*"zzz", "enter")
+        assert any("No process matches" in note.message for note in app._notifications)
+
+    assert picking(Given(SHOP), test) is None
+
+
+def test_rounds_compare_each_process_with_the_last_look() -> None:
+    clock = FakeClock()
+    rounds = Rounds(clock)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        try:
+            ((_, row),) = _until_listed(rounds, process.pid)
+            key = row.facts.pid, row.started_at
+            # As if it had been idle, small and alone ten seconds ago.
+            rounds._before[key] = replace(row, cpu_s=row.cpu_s - 10.0, rss=row.rss - (1 << 21), threads=row.threads - 9)
+            clock.step(10.0)
+
+            now = next(each for each in rounds.look() if each.row.process.facts.pid == process.pid)
+            assert now.alarms == ("busy", "memory grows", "threads grow")
+            assert now.cpu_percent >= 100.0
+        finally:
+            process.kill()
+
+
+def _until_listed(rounds: Rounds, pid: int) -> list[tuple[tuple[int, float], ProcessRow]]:
+    """The process among those of the last look, once it has become Python."""
+    found: list[tuple[tuple[int, float], ProcessRow]] = []
+    while not found:
+        rounds.look()
+        found = [(key, row) for key, row in rounds._before.items() if key[0] == pid]
+    return found
