@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..hooks.facts import is_library
-from ..sensors.calls import MISSING, attribute_of
-from ..sensors.places import instance_dict, namespaces, text
+from ..sensors.calls import MISSING, attribute_of, qualname
+from ..sensors.places import instance_dict, namespace, namespaces, text
 from .expressions import isinstance_of
 
 if TYPE_CHECKING:
@@ -105,14 +105,10 @@ def globals_and_class_attributes() -> Iterator[Found]:
             if type(attribute) is not str or attribute.startswith("__"):
                 continue
             yield Found(value, f"{name}.{attribute}", module, attribute, f"{name}:{attribute}")
-            if isinstance_of(value, (type,)) and _namespace(value).get("__module__") == module.__dict__.get("__name__"):
-                for inner, held in list(_namespace(value).items()):
+            if isinstance_of(value, (type,)) and namespace(value).get("__module__") == module.__dict__.get("__name__"):
+                for inner, held in list(namespace(value).items()):
                     if type(inner) is str and not inner.startswith("__"):
                         yield Found(held, f"{_name_of(value)}.{inner}", value, inner, f"{name}:{attribute}.{inner}")
-
-
-_namespace: Any = type.__dict__["__dict__"].__get__
-_qualname: Any = type.__dict__["__qualname__"].__get__
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -136,7 +132,7 @@ def _name_of(value: object) -> str:
         name = text(value.__dict__.get("__name__"))
         file = text(value.__dict__.get("__file__")).rpartition("/")[2].rpartition(".")[0]
         return file if name == "__main__" and file else name
-    return text(_qualname(value if isinstance_of(value, (type,)) else type(value)))
+    return text(qualname(value if isinstance_of(value, (type,)) else type(value)))
 
 
 def again(found: Found) -> Callable[[], Any]:

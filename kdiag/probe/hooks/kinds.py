@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.calls import qualname
-from ..sensors.places import instance_dict, text
+from ..sensors.places import instance_dict, mro, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,6 @@ _context = _fields["__context__"].__get__
 _suppressed = _fields["__suppress_context__"].__get__
 _Group: Any = getattr(sys.modules["builtins"], "BaseExceptionGroup", None)  # 3.11
 _members = _Group.__dict__["exceptions"].__get__ if _Group else None
-_mro = type.__dict__["__mro__"].__get__
 _module = type.__dict__["__module__"].__get__
 
 
@@ -78,12 +77,12 @@ def traceback_of(exc: BaseException) -> TracebackType | None:
 
 def is_exception(value: object) -> TypeGuard[BaseException]:
     """Whether it is an exception: a hook may be called by anybody, with anything."""
-    return BaseException in _mro(type(value))
+    return BaseException in mro(type(value))
 
 
 def is_error(exc: BaseException) -> bool:
     """Whether it is an error at all: no request to exit, no cancellation."""
-    return Exception in _mro(type(exc))
+    return Exception in mro(type(exc))
 
 
 def roots(exc: BaseException) -> list[BaseException]:
@@ -114,14 +113,14 @@ def _leaves(exc: BaseException) -> list[BaseException]:
 
 def members_of(exc: BaseException) -> tuple[BaseException, ...]:
     """The members of an exception group; empty for others."""
-    if _members and _Group in _mro(type(exc)):
+    if _members and _Group in mro(type(exc)):
         found = _members(exc)
     else:
         backport = getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
-        if backport is None or backport not in _mro(type(exc)):
+        if backport is None or backport not in mro(type(exc)):
             return ()
         found = instance_dict(exc).get("_exceptions")
-    return tuple(each for each in found if BaseException in _mro(type(each))) if type(found) is tuple else ()
+    return tuple(each for each in found if BaseException in mro(type(each))) if type(found) is tuple else ()
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:

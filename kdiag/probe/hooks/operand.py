@@ -26,7 +26,7 @@ from ..sensors.calls import (
     local_name,
     qualname,
 )
-from ..sensors.places import namespaces, text
+from ..sensors.places import mro, namespaces, text
 from .facts import Spot, line_of
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _owner(value: object, attribute: str) -> list[Any] | None:
     if value is MISSING or value is None:
         return None
     own = value if isinstance(value, type) else type(value)
-    classes = type.__dict__["__mro__"].__get__(own)
+    classes = mro(own)
     found = next((each for each in classes if any(_stores(code, attribute) for code in _methods(each))), own)
     codes = _methods(found)
     if not codes:

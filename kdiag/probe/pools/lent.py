@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.calls import values_of
-from ..sensors.places import is_class
+from ..sensors.places import is_class, mro
 from ..turns import Turns
 from . import looking
 
@@ -47,7 +47,7 @@ def classes(named: Sequence[tuple[str, str]]) -> frozenset[type]:
 
 def is_any(value: object, kinds: frozenset[type]) -> bool:
     """Whether it is of one of these classes, or of one that derives from them."""
-    return not kinds.isdisjoint(_mro(type(value)))
+    return not kinds.isdisjoint(mro(type(value)))
 
 
 def is_standard(frame: FrameType) -> bool:
@@ -58,6 +58,3 @@ def is_standard(frame: FrameType) -> bool:
 def is_standard_file(file: str) -> bool:
     """Whether a file is the standard library's."""
     return file.startswith((_STANDARD, "<frozen ")) and "-packages" not in file
-
-
-_mro = type.__dict__["__mro__"].__get__

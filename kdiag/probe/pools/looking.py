@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..sensors.calls import MISSING, attribute_of
 from ..sensors.calls import local as _local
-from ..sensors.places import instance_dict, is_class, place
+from ..sensors.places import instance_dict, is_class, mro, place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def runs(inner: Sequence[FrameType], name: str, *functions: str) -> bool:
 def is_a(value: object, name: str, kind: str) -> bool:
     """Whether an object is of a class of a module, or of one that derives from it."""
     wanted = module(name).get(kind)
-    return is_class(wanted) and wanted in type.__dict__["__mro__"].__get__(type(value))
+    return is_class(wanted) and wanted in mro(type(value))
 
 
 def waited_s(inner: Sequence[FrameType]) -> float | None:

@@ -21,7 +21,7 @@ from .frames import locals_of
 from .places import instance_dict, is_class, namespaces, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 LONGEST_CODE = 1 << 16
 _KNOWN = 256
@@ -146,29 +146,24 @@ def local(frame: FrameType, name: str) -> Any:
 
 def read_locals(frame: FrameType, names: Sequence[str]) -> list[Any]:
     """Several of them at once."""
-    if not _readable(frame):
-        return [MISSING] * len(names)
-    variables = locals_of(frame)
-    values = [variables.get(name, MISSING) for name in names]
-    if _COPIES and sys.getrefcount(variables) <= 3:  # the frame's, ours, the argument's
-        variables.clear()
-    return values
+    return _from_locals(frame, lambda variables: [variables.get(name, MISSING) for name in names])
 
 
 def values_of(frame: FrameType) -> list[Any]:
     """What all local and free variables of a function's frame hold; nothing where they cannot be read without harm."""
-    if not _readable(frame):
-        return []
+    return _from_locals(frame, lambda variables: list(variables.values()))
+
+
+def _from_locals(frame: FrameType, pick: Callable[[Mapping[str, Any]], list[Any]]) -> list[Any]:
+    """What is picked from a function's variables; from none where they cannot be read without harm."""
+    code = frame.f_code
+    if not code.co_flags & _FUNCTION or (_COPIES and not _OWN_COPIES.isdisjoint(code.co_names)):
+        return pick({})
     variables = locals_of(frame)
-    values = list(variables.values())
+    values = pick(variables)
     if _COPIES and sys.getrefcount(variables) <= 3:  # the frame's, ours, the argument's
         variables.clear()
     return values
-
-
-def _readable(frame: FrameType) -> bool:
-    code = frame.f_code
-    return bool(code.co_flags & _FUNCTION) and not (_COPIES and not _OWN_COPIES.isdisjoint(code.co_names))
 
 
 def chain_at(code: CodeType, offset: int) -> Chain | None:

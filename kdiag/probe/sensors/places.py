@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 Place = tuple[str, int, str]
 
 _NO_DICT: dict[str, Any] = {}
-_mro = type.__dict__["__mro__"].__get__
-_namespace = type.__dict__["__dict__"].__get__
+# Asked of a class itself: its metaclass may be the target's.
+mro = type.__dict__["__mro__"].__get__
+namespace = type.__dict__["__dict__"].__get__
 
 
 def place(code: CodeType, line: int) -> Place:
@@ -35,7 +36,7 @@ def places_of(frames: Iterable[FrameType]) -> list[Place]:
 
 def namespaces(kind: type) -> Iterator[Mapping[str, Any]]:
     """The namespaces of a class and its bases, in the order in which attributes are looked up."""
-    return map(_namespace, _mro(kind))
+    return map(namespace, mro(kind))
 
 
 def instance_dict(instance: object) -> dict[str, Any]:

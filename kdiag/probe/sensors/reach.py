@@ -18,7 +18,8 @@ from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from .places import instance_dict, namespaces, text
+from .calls import qualname
+from .places import instance_dict, mro, namespace, namespaces, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,12 +40,9 @@ _SIZED = (bytes, str, bytearray, int, float, complex, list, tuple, dict, set, fr
 _LARGEST_CACHE = 20_000  # entries that the interpreter may walk over for us
 
 _flags = type.__dict__["__flags__"].__get__
-_mro = type.__dict__["__mro__"].__get__
-_namespace = type.__dict__["__dict__"].__get__
 _basicsize = type.__dict__["__basicsize__"].__get__
 _dictoffset = type.__dict__["__dictoffset__"].__get__
 _weakrefoffset = type.__dict__["__weakrefoffset__"].__get__
-_qualname = type.__dict__["__qualname__"].__get__
 _module_dict: Any = vars(ModuleType)["__dict__"].__get__
 
 
@@ -115,7 +113,7 @@ def _reached(how: int, value: Any) -> Iterable[Any]:
     if how == MODULE:
         return list(_module_dict(value).values())
     if how == CLASS:
-        return list(_namespace(value).values())
+        return list(namespace(value).values())
     if how == FUNCTION:
         # Its attributes and keyword arguments; its globals and the built-in names are longer.
         names = [each for each in gc.get_referents(value) if type(each) is dict and len(each) <= ALL]
@@ -136,7 +134,7 @@ def step(how: int, value: Any, to: Any, *, is_namespace: bool = False) -> tuple[
     if how == MODULE:
         return _attribute(_module_dict(value), to), False
     if how == CLASS:
-        return _attribute(_namespace(value), to), False
+        return _attribute(namespace(value), to), False
     if any(type(value) is each for each in _EXACT):
         return "", False  # a wrapper or a bound method: what is in it has its name
     attributes = instance_dict(value)
@@ -153,8 +151,8 @@ def module_names(module: Any) -> dict[str, Any]:
 
 def type_name(kind: type) -> str:
     """A type by its module and qualified name; a built-in one by its name."""
-    module = text(_namespace(kind).get("__module__"))
-    name = text(_qualname(kind))
+    module = text(namespace(kind).get("__module__"))
+    name = text(qualname(kind))
     return f"{module}.{name}" if module and module not in {"builtins", "__main__"} else name
 
 
@@ -189,10 +187,10 @@ def _is_plain(kind: type) -> bool:
     if not _flags(kind) & _HEAP_TYPE:
         return False
     slots = 0
-    for base in _mro(kind):
+    for base in mro(kind):
         if not _flags(base) & _HEAP_TYPE and base is not object:
             return False
-        slots += sum(type(each) is MemberDescriptorType for each in list(_namespace(base).values()))
+        slots += sum(type(each) is MemberDescriptorType for each in list(namespace(base).values()))
     links = (_dictoffset(kind) > 0) + (_weakrefoffset(kind) > 0)
     return bool(_basicsize(kind) <= _basicsize(object) + _POINTER * (slots + links))
 
