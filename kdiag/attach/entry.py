@@ -229,6 +229,7 @@ class _Attempt:
             if entry == PEND and (thread.in_restartable_sequence() or self._in_pending_calls(registers)):
                 raise NotNowError("it stands in a sequence of instructions that must not be interrupted")
             vectors = thread.registers(machine.vectors) if machine.vectors is not None else b""
+            # Where it goes on is written into the block, and the entry is known when the block has its place.
             back = machine.borrow(registers, vectors, 0, self._state, call)
             resume = {"resume": back.resume, "resume_interrupted": back.resume_interrupted}
             block = _padded(fill(machine.code, {**plan.literals, **resume}))
