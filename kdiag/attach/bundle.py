@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-import importlib.util
 import itertools
 import marshal
 import re
@@ -27,7 +26,6 @@ LEASE_S = 10.0
 MARSHAL_VERSION = 2  # every Python 3 reads it
 LOADER = "probe.loading"
 ADAPTERS = "probe.pools.contributed"
-VENDORED = ("objgraph",)  # travel along, for sensors that want them
 
 
 def boot_text(parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_S) -> bytes:
@@ -56,11 +54,6 @@ def _sources() -> dict[str, bytes]:
     for part in ("probe", "machinery"):
         for path in sorted((PACKAGE / part).rglob("*.py")):
             found[_name(path.relative_to(PACKAGE))] = path.read_bytes()
-    for name in VENDORED:
-        spec = importlib.util.find_spec(name)
-        if spec and spec.origin and spec.origin.endswith(".py"):
-            found[f"vendor.{name}"] = Path(spec.origin).read_bytes()
-    found["vendor."] = b""
     return found
 
 

@@ -101,14 +101,6 @@ def test_tracing_of_the_services_own_is_left_alone() -> None:
 
 
 @each_interpreter(one_per_minor=True)
-def test_objgraph_travels_along(python: Interpreter) -> None:
-    with probed(python) as process:
-        with process.enter():
-            assert "show_growth" in process.do("private_import", name="vendor.objgraph")["names"]
-        process.assert_clean()
-
-
-@each_interpreter(one_per_minor=True)
 def test_without_a_host_it_leaves(python: Interpreter) -> None:
     with probed(python) as process:
         channel = process.enter(LEASE_S)

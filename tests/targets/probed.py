@@ -56,13 +56,6 @@ def living_modules() -> dict[str, Any]:
     return {"names": sorted(found)}
 
 
-def private_import(name: str) -> dict[str, Any]:
-    """Import a module of the probe's package, as the probe would."""
-    package = next(each for each in sys.modules if each.startswith("_kdiag_") and "." not in each)
-    __import__(f"{package}.{name}")
-    return {"names": sorted(vars(sys.modules[f"{package}.{name}"]))}
-
-
 def fork(seconds: float) -> dict[str, Any]:
     """Fork a child that looks at itself at once, and stays for a while; return its number and what it saw."""
     reading, writing = os.pipe()
@@ -142,7 +135,7 @@ def become(seconds: float) -> dict[str, Any]:
 COMMANDS = {
     each.__name__: each
     for each in (
-        boot, snapshot, remember_modules, living_modules, private_import, fork, fork_in_a_thread, forks, reap,
+        boot, snapshot, remember_modules, living_modules, fork, fork_in_a_thread, forks, reap,
         close_descriptors, mine_are_open, hold_the_interpreter, become,
     )
 }  # fmt: skip

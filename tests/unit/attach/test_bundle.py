@@ -7,7 +7,6 @@ import builtins
 import contextlib
 import io
 import marshal
-import sys
 from typing import Any
 
 import pytest
@@ -59,21 +58,10 @@ def test_the_bundle_holds_what_the_probe_needs() -> None:
     loader, sources, options = marshal.loads(body)  # noqa: S302 - our own
     assert options["lease_s"] == 3.0
     assert loader == sources["probe.loading"]
-    assert {"probe.", "machinery.", "vendor.", "probe.sensors.", "probe.sensors.gc", "vendor.objgraph"} <= set(sources)
+    assert {"probe.", "machinery.", "probe.sensors.", "probe.sensors.gc"} <= set(sources)
     assert not any(name.startswith(("attach", "core", "cli")) for name in sources)
     for name, source in sources.items():
         compile(source, name, "exec")
-
-
-def test_it_is_sent_without_objgraph_where_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle._sources.cache_clear()
-    monkeypatch.setitem(sys.modules, "objgraph", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    try:
-        _, sources, _ = marshal.loads(bundle.bundle()[wire.HEADER_BYTES :])  # noqa: S302 - our own
-    finally:
-        bundle._sources.cache_clear()
-    assert "vendor.objgraph" not in sources
 
 
 def test_parts_of_packages_are_found_by_their_names() -> None:
