@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from kdiag.engine.live import Picture
 
 
+_FIRST_WORD_S = 2.0  # before, that something is not known yet says nothing
+
+
 class Findings(NamedTuple):
     """Each finding by its verdict, in one line and in full; without any, what there is to say instead."""
 
@@ -122,6 +125,8 @@ def _label(finding: Finding) -> Text:
 def _nothing(picture: Picture, width: int) -> list[Text]:
     """What was looked for, and what could not be told yet."""
     report = picture.report
+    if report.observation.duration_s < _FIRST_WORD_S and picture.state != "ended":
+        return [painted((None, "Looking … what is wrong shows after some seconds."))]
     lines = [painted((None, "No finding so far.")), painted()]
     if report.undecided:
         lines.append(heading("What cannot be told yet"))
