@@ -123,11 +123,12 @@ def _unknown(jam: Jam) -> list[str]:
     if pool is None or pool.leaks is None:
         return []
     known = sum(keeper.count for keeper in pool.leaks) + len(pool.holding)
+    known += sum(count for role, count, _ in pool.tasks if role == "holds")
     lost = (pool.taken or 0) - known
     if lost <= 0:
         return []
     search = "the service's own modules do not lead to" if pool.searched else "a short search did not find"
-    return [f"No running function has {lost} of them, and {search} {'it' if lost == 1 else 'them'}."]
+    return [f"No running function or task has {lost} of them, and {search} {'it' if lost == 1 else 'them'}."]
 
 
 def places(jam: Jam, ownership: Ownership) -> tuple[Place, ...]:

@@ -9,7 +9,7 @@ from kdiag.attach.attachment import attach
 from kdiag.attach.process import read_facts
 from tests.support.probed import until
 from tests.support.targets import start_target
-from tests.targets.truth import culprit_lines
+from tests.targets.truth import culprit_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tests.support.targets import Target
 
 LENDERS = {"sqlalchemy", "urllib3", "httpcore", "aiohttp"}
-PROCESSES = {"concurrent.futures.process", "multiprocessing.pool"}
 PROCESSES = {"concurrent.futures.process", "multiprocessing.pool"}
 
 
@@ -50,11 +49,12 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
         found = {pool["kind"] for pool in seen["pools"] if pool["queued"]}
         lent = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["lends"]]
         other = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["kind"] in PROCESSES]
-        return found >= LENDERS | PROCESSES | {"dramatiq"} and lent == [6] * 6 and sorted(other) == [6, 8]
+        return found >= LENDERS | PROCESSES | {"dramatiq"} and lent == [6] * 7 and sorted(other) == [6, 8]
 
     with looking("pools_of_every_kind") as (target, look):
         until(full, "not all pools are full", within_s=30.0)
         text = target.script.read_text().splitlines()
+    again = next(number for number, line in enumerate(text, 1) if "await function()" in line)
     assert seen["failed"] == []
     pools = {pool["waiting"][0] if pool["waiting"] else pool["kind"]: pool for pool in seen["pools"]}
     for name in ("by_sqlalchemy", "by_urllib3", "by_requests", "by_httpx"):
@@ -69,35 +69,50 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
     assert [text[line - 1].split("(")[0] for _, line, _ in pools["concurrent.futures.process"]["runs"]] == [
         "def crunch", "def crunch",
     ]  # fmt: skip
-    for name in ("aiohttp", "httpcore"):  # what tasks wait for
-        assert (pools[name]["size"], pools[name]["taken"], pools[name]["queued"]) == (2, 2, 4), pools[name]
+    for name, lines in (("aiohttp", 1), ("httpcore", 1), ("sqlalchemy", 2)):  # what tasks wait for
+        pool = pools[name]
+        assert (pool["size"], pool["taken"], pool["queued"]) == (2, 2, 4), pool
+        assert [(role, count) for role, count, _ in pool["tasks"]] == [("waits", 4), ("holds", 2)], pool
+        own = {line for _, _, frames in pool["tasks"] for file, line, _ in frames if file == str(target.script)}
+        assert len(own - {again}) == lines, pool
+        assert pool["kept"] is None, "all that is out is in use"
+    assert (len(pools["aiohttp"]["out"]), len(pools["sqlalchemy"]["out"])) == (2, 2)
     mail = pools["dramatiq"]
     assert (len(mail["workers"]), mail["idle"], mail["queued"] >= 1) == (2, [], True)
 
 
 def test_pools_at_work_go_on() -> None:
+    first: dict[int, dict[str, Any]] = {}
+    moved: set[str] = set()
+
+    def all_go_on() -> bool:
+        for pool in look()["pools"]:
+            before = first.setdefault(pool["id"], pool)
+            if pool["counted"] and pool["done"] > before["done"]:
+                moved.add(pool["kind"])
+            if pool["out"] and not set(pool["out"]) & set(before["out"]):  # what tells that others have it now
+                moved.add(f"{pool['kind']} {pool['lends']}")
+        return moved >= {"concurrent.futures.process", "aiohttp connection", "sqlalchemy connection"}
+
     with looking("pools_of_every_kind", "busy") as (_, look):
-        first = {pool["id"]: pool for pool in look()["pools"] if pool["kind"] == "concurrent.futures.process"}
-        ((key, before),) = first.items()
-
-        def more_is_done() -> bool:
-            return any(pool["id"] == key and pool["done"] > before["done"] for pool in look()["pools"])
-
-        until(more_is_done, "nothing is done", within_s=30.0)
-        assert before["counted"]
+        until(all_go_on, "they stand still", within_s=30.0)
 
 
-def test_a_leak_is_named_by_what_keeps_it_and_the_line_that_puts_it_there() -> None:
-    kept: list[Any] = []
+def test_leaks_are_named_by_what_keeps_them_and_the_line_that_puts_them_there() -> None:
+    pools: list[Any] = []
 
     def found() -> bool:
-        (pool,) = look()["pools"]
-        kept[:] = [pool["kept"]]
-        return pool["kept"] is not None
+        pools[:] = look()["pools"]
+        return sum(pool["kept"] is not None for pool in pools) == 2
 
-    with looking("sqlalchemy_leak") as (target, look):
+    with looking("connection_leaks") as (target, look):
         until(found, "nobody searched", within_s=30.0)
-        ((count, name, (file, line, _)),) = kept[0]["by"]
-        assert (count, name, kept[0]["complete"]) == (3, "Exports.unfinished", True)
-        assert file.endswith("sqlalchemy_leak.py")
-        assert line in culprit_lines(target.script)
+    lines = culprit_names(target.script)
+    kept = {pool["kind"]: pool["kept"] for pool in pools if pool["kept"]}
+    for kind, name, number in (("sqlalchemy", "Exports.unfinished", 3), ("aiohttp", "Downloads.begun", 2)):
+        ((count, keeper, (file, line, _)),) = kept[kind]["by"]
+        assert (count, keeper, kept[kind]["complete"]) == (number, name, True)
+        assert (file, line) == (str(target.script), lines[keeper.partition(".")[0].lower()])
+    (asyncs,) = (pool for pool in pools if not pool["kept"])
+    (held,) = ([count, frames] for role, count, frames in asyncs["tasks"] if role == "holds")
+    assert (held[0], held[1][1][1]) == (2, lines["report"])

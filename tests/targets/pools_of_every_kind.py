@@ -1,4 +1,4 @@
-"""Sick: pool-exhaustion, of ten pools at once; with the argument `busy` the same pools are full, but all goes on.
+"""Sick: pool-exhaustion, of eleven pools at once; with the argument `busy` the same pools are full, but all goes on.
 
 To blame: of each pool the line that has what it lends, or the function that its workers do not come back from. Each is
 marked with the pool's kind. A silent server stands for a slow one.
@@ -24,7 +24,8 @@ import urllib3
 from dramatiq.brokers.stub import StubBroker
 from requests.adapters import HTTPAdapter
 from sqlalchemy import create_engine, text
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from tests.targets._ready import listen, ready, stay, wait_until
 
@@ -45,6 +46,9 @@ never = threading.Event()
 engine = create_engine(
     "sqlite://", poolclass=QueuePool, pool_size=SIZE, max_overflow=0, pool_timeout=120,
     connect_args={"check_same_thread": False},
+)  # fmt: skip
+async_engine = create_async_engine(
+    "sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=SIZE, max_overflow=0, pool_timeout=120,
 )  # fmt: skip
 plain = urllib3.HTTPConnectionPool(host, port, maxsize=SIZE, block=True)
 session = requests.Session()
@@ -97,6 +101,12 @@ async def by_async_httpx(http: Any) -> None:
     await http.get(url)  # CULPRIT async_httpx
 
 
+async def by_async_sqlalchemy() -> None:
+    async with async_engine.connect() as connection:
+        await connection.execute(text("select 1"))
+        await asyncio.sleep(PAUSE_S if BUSY else 600)  # CULPRIT async_sqlalchemy
+
+
 async def again(function: Any) -> None:
     while True:
         await function()
@@ -108,7 +118,7 @@ async def tasks() -> None:
     one = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout())
     other = httpx.AsyncClient(limits=limits, timeout=None)  # noqa: S113
     both = (functools.partial(by_aiohttp, one), functools.partial(by_async_httpx, other))
-    await asyncio.gather(*(again(each) for each in both for _ in range(CLIENTS)))
+    await asyncio.gather(*(again(each) for each in (*both, by_async_sqlalchemy) for _ in range(CLIENTS)))
 
 
 def serve(connection: socket.socket) -> None:

@@ -101,7 +101,7 @@ def _healthy(
 STARLETTE = ("starlette", "uvicorn", "anyio")
 GUNICORN = ("gunicorn",)
 WAITRESS = ("flask", "waitress")
-CLIENTS = ("aiohttp", "dramatiq", "httpx", "requests", "sqlalchemy")
+CLIENTS = ("aiohttp", "aiosqlite", "dramatiq", "httpx", "requests", "sqlalchemy", "greenlet")
 
 WARM_UP = Load("/fast", clients=4, pause_s=0.0, requests=40)  # all workers exist, and are idle again
 FULL = Load("/fast", clients=4, pause_s=0.001)  # as many clients as workers: nothing queues
@@ -147,13 +147,15 @@ SICK = (
         load=Load("/stuck", clients=10, until="saturated"),
     ),
     Case(
-        "pool-sqlalchemy-leak",
-        "sqlalchemy_leak",
+        "pool-leaks",
+        "connection_leaks",
         "pool-exhaustion",
         "critical",
-        needs=("sqlalchemy",),
+        needs=CLIENTS,
         says=(
             r"All 3 connections of SQLAlchemy's pool 'sqlite' .* 3 of them kept in Exports.unfinished .* 7 more wait",
+            r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{report} .* while 3 more wait",
+            r"All 2 connections of aiohttp's .* 2 of them kept in Downloads.begun at \S+:{downloads}, .* 3 more wait",
         ),
     ),
     Case(
@@ -170,6 +172,8 @@ SICK = (
             r"All 2 connections of urllib3's pool '127.0.0.1:\d+' have been held at \S+:{requests} .* 4 more wait",
             r"All 2 connections of httpx's pool have been held at \S+:{httpx} .* while 4 more wait",
             r"All 2 connections of httpx's pool have been held at \S+:{async_httpx} .* 4 more wait",
+            r"All 2 connections of aiohttp's pool have been held at \S+:{aiohttp} .* while 4 more wait",
+            r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{async_sqlalchemy} .* 4 more wait",
             r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
         ),
     ),

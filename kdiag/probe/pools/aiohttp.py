@@ -33,10 +33,31 @@ def pool_of_lent(value: Any, look: Any) -> Any:
 
 
 def state_of(connector: Any, _frame: Any, look: Any) -> dict[str, Any]:
-    """Its waiters stand in a queue for each host. Nothing in it tells one use of a connection from the next."""
+    """Its waiters stand in a queue for each host; where the limit is one for hosts, the one that most wait for."""
     own = look.own(connector)
-    queues = look.items(own.get("_waiters"))
-    waiting = [future for queue in queues for future in look.keys(queue)]
+    waiting = [(_host(key), look.size(queue)) for key, queue in look.pairs(own.get("_waiters"))]
+    size, by_host, acquired = look.number(own.get("_limit")), own.get("_limit_per_host"), own.get("_acquired")
+    name, queued = None, sum(count for _, count in waiting)
+    if waiting and by_host and not (size and (look.size(acquired) or 0) >= size):
+        name, queued = max(waiting, key=lambda each: each[1])
+        size = by_host
+        acquired = next((its for key, its in look.pairs(own.get("_acquired_per_host")) if _host(key) == name), None)
     return {
-        "size": own.get("_limit"), "taken": look.size(own.get("_acquired")), "queued": len(waiting),
+        "name": name, "size": size, "taken": look.size(acquired), "queued": queued,
+        "out": [_loan(connection, look) for connection in look.items(acquired)],
     }  # fmt: skip
+
+
+def _host(key: Any) -> str | None:
+    """Of a named tuple, by no comparison of what else is in it."""
+    host, port = (tuple.__getitem__(key, place) for place in (0, 1))
+    return f"{host}:{port}" if type(host) is str and type(port) is int else None
+
+
+def _loan(connection: Any, look: Any) -> Any:
+    """What is made anew for each request: the timer that its connection's parser has.
+
+    A connection without a parser is new, or lost: nobody will get it after the one who has it.
+    """
+    inside = look.referents(look.attribute(connection, "_parser"))
+    return next((each for each in inside if look.is_a(each, "aiohttp.helpers", "BaseTimerContext")), connection)

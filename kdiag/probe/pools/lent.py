@@ -14,19 +14,22 @@ from ..turns import Turns
 from . import looking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
+    from typing import TypeVar
 
     from ..sensors.frames import Stack
+
+    Key = TypeVar("Key")
 
 _FRAMES = 3000  # whose variables are read in one look
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
-def holders(stacks: dict[int, Stack], kinds: frozenset[type]) -> Iterator[tuple[int, Any]]:
-    """Threads with the objects of these classes that they have."""
+def holders(stacks: Mapping[Key, Stack], kinds: frozenset[type]) -> Iterator[tuple[Key, Any]]:
+    """Threads, or tasks, with the objects of these classes that they have."""
     turns, read = Turns(), 0
-    for ident, stack in stacks.items() if kinds else ():
+    for key, stack in stacks.items() if kinds else ():
         turns.next()
         for frame in stack:
             if is_standard(frame):
@@ -36,7 +39,7 @@ def holders(stacks: dict[int, Stack], kinds: frozenset[type]) -> Iterator[tuple[
                 return
             for value in values_of(frame):
                 if is_any(value, kinds):
-                    yield ident, value
+                    yield key, value
 
 
 def classes(named: Sequence[tuple[str, str]]) -> frozenset[type]:

@@ -121,7 +121,17 @@ def is_simple_queue(value: object) -> bool:
 
 def keys(value: Any) -> list[Any]:
     """The keys of a mapping of the interpreter's."""
-    return list(dict.keys(value)) if issubclass(type(value), dict) and dict.__len__(value) <= MOST_ITEMS else []
+    return [key for key, _ in pairs(value)]
+
+
+def pairs(value: Any) -> list[tuple[Any, Any]]:
+    """The keys and values of a mapping of the interpreter's."""
+    if not issubclass(type(value), dict) or dict.__len__(value) > MOST_ITEMS:
+        return []
+    try:
+        return list(dict.items(value))
+    except RuntimeError:  # it changed meanwhile
+        return []
 
 
 def referents(value: object) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from types import CoroutineType, MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def _role(_frame: Any, inner: Any, look: Any) -> str | None:
 FRAMES = {
     ("sqlalchemy.pool.impl", "_do_get"): _role,
     **{("sqlalchemy.engine.base", name): "holds" for name in _USES},
+    # asyncio's: a task awaits for a greenlet that is in one of the pool's functions
+    **{(f"sqlalchemy.util.{module}", "greenlet_spawn"): "waits" for module in ("concurrency", "_concurrency_py3k")},
 }
 LENT = (
     ("sqlalchemy.engine.base", "Connection"), ("sqlalchemy.orm.session", "Session"), (_BASE, "_ConnectionFairy"),
@@ -31,6 +34,9 @@ LENT = (
 
 def pool_of(frame: Any, look: Any) -> Any:
     """Of a pool that hands a connection out, or of a connection that is used."""
+    if frame.f_code.co_name == "greenlet_spawn":
+        queue = _awaited_queue(look.local(frame, "result"), look)
+        return next((pool for _, pool in _lent(look) if queue is not None and _queue_of(pool, look) is queue), None)
     value = look.local(frame, "self")
     return value if look.is_a(value, "sqlalchemy.pool.impl", "QueuePool") else pool_of_lent(value, look)
 
@@ -54,7 +60,7 @@ def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
     """`_overflow` counts from minus the size on, so that it is nothing when the pool itself is full."""
     own = look.own(pool)
     queue = own.get("_pool")
-    inside = look.own(look.own(queue).get("_queue"))  # of an asyncio.Queue, where tasks wait
+    inside = look.own(_queue_of(pool, look))
     size, more, over = look.attribute(queue, "maxsize"), own.get("_max_overflow"), own.get("_overflow")
     free = look.size(look.own(queue).get("queue", inside.get("_queue")))
     waiting = inside.get("_getters")
@@ -65,8 +71,23 @@ def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
         "taken": size - free + over if known else None,
         "queued": look.size(waiting),
         "first": next(iter(look.items(waiting)), None),
-        "out": [number for number, its in _lent(look) if its is pool],
+        "out": [loan for loan, its in _lent(look) if its is pool],
     }
+
+
+def _queue_of(pool: Any, look: Any) -> Any:
+    """The asyncio.Queue that tasks wait in."""
+    return look.own(look.own(pool).get("_pool")).get("_queue")
+
+
+def _awaited_queue(coroutine: Any, look: Any) -> Any:
+    """The one whose `get` a coroutine is, or is the limit in time of."""
+    frame = coroutine.cr_frame if type(coroutine) is CoroutineType else None
+    if frame is None:
+        return None
+    method = look.local(frame, "fn")
+    queue = method.__self__ if type(method) is MethodType else look.local(frame, "self")
+    return queue if look.is_a(queue, "asyncio.queues", "Queue") else None
 
 
 def _records_of(value: Any, look: Any) -> list[Any]:
@@ -83,14 +104,15 @@ def _records_of(value: Any, look: Any) -> list[Any]:
     return [record] if record is not None else []
 
 
-def _lent(look: Any) -> list[tuple[int | None, Any]]:
-    """The pool of each connection that is lent, with the number of the loan where that is known.
+def _lent(look: Any) -> list[tuple[Any, Any]]:
+    """What tells each loan from others, and its pool.
 
-    2.1 has a finalizer for each, which the standard library counts; before that there is a mapping of its own.
+    2.1 has a finalizer for each, which the standard library numbers; before that there is a mapping of its own, by
+    weak references to what is given to whoever asks.
     """
     lent = look.module(_BASE).get("_strong_ref_connection_records")
     if type(lent) is dict:
-        return [(None, _pool_of_record(record, look)) for record in look.items(lent)]
+        return [(loan, _pool_of_record(record, look)) for loan, record in look.pairs(lent)]
     ends = look.module(_BASE).get("_finalize_fairy")
     found = []
     for info in look.items(weakref.finalize._registry):  # type: ignore[attr-defined]

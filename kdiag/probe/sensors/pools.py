@@ -16,15 +16,21 @@ from ..pools.adapters import ROLES, Adapters
 from ..pools.contributed import CONTRIBUTED
 from ..pools.leaks import Leaks
 from ..pools.lent import classes, holders, is_any
+from ..pools.numbers import Numbers
 from ..turns import Turns
 from .places import places_of, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from types import FrameType
+    from typing import TypeVar
 
     from .frames import Stack
+    from .places import Place
+    from .tasks import TaskKey
     from .waits import Wait
+
+    _Key = TypeVar("_Key")
 
 _POOLS = 64
 _OUT = 256
@@ -38,7 +44,7 @@ class _Seen:
     Attributes:
         frame: one of its threads', a managing one's where there is any.
         threads: by what they do: idents, and the frame that shows it.
-        awaits: of asyncio's tasks that wait for what it lends, or have it: what they do, and their frames.
+        awaits: of asyncio's tasks that wait for what it lends, or have it: by task and what it does, their frames.
         tasks: by ident of a worker the id of its task's outermost frame; another id is another task, not vice versa.
         state: what its adapter knows of it.
     """
@@ -49,7 +55,7 @@ class _Seen:
         self.frame: FrameType | None = None
         self.threads: dict[str, dict[int, FrameType | None]] = {role: {} for role in ROLES}
         self.tasks: dict[int, int] = {}
-        self.awaits: list[tuple[str, Stack]] = []
+        self.awaits: dict[tuple[TaskKey, str], Stack] = {}
         self.waited_s: float | None = None
         self.state: dict[str, Any] = {}
 
@@ -66,34 +72,6 @@ class _Seen:
     @property
     def workers(self) -> list[int]:
         return [*self.threads["busy"], *self.threads["idle"]]
-
-
-class _First:
-    """Numbers what waits for longest in each pool, anew when it is another object: ids are given away again."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[int, weakref.ref[Any]]] = {}
-        self._last = 0
-
-    def number(self, pool: int, first: Any) -> int:
-        """The number of what waits for longest; 0 where nothing does."""
-        if first is None:
-            return 0
-        if type(first) is int:
-            return abs(first)
-        number, known = self._known.get(pool, (0, None))
-        if known is None or known() is not first:
-            self._last += 1
-            number = self._last
-            try:
-                self._known[pool] = number, weakref.ref(first)
-            except TypeError:  # it has no place for that, so it will be another one at each look
-                self._known.pop(pool, None)
-        return number
-
-    def forget(self, alive: set[int]) -> None:
-        """Let go of pools that are no more."""
-        self._known = {pool: known for pool, known in self._known.items() if pool in alive}
 
 
 class PoolsNow:
@@ -137,17 +115,22 @@ class PoolsNow:
             for pool in self._adapters.ask(adapter, "known") or ():
                 self._seen(adapter, pool)
 
-    def note_task(self, frames: Stack) -> tuple[str, Any] | None:
-        """Take in a task of asyncio's that waits; the adapter and the pool, if it is a new one."""
-        for depth in range(len(frames)):
-            for adapter, role, pool in self._adapters.found(frames, depth):
-                new, seen = id(pool) not in self.found, self._seen(adapter, pool)
-                if seen is not None:
-                    seen.awaits.append((role, frames[depth:]))
-                if seen is not None and new:
-                    self._describe(seen)
-                    return adapter, pool
-        return None
+    def note_tasks(self, tasks: Mapping[TaskKey, Stack]) -> Iterator[tuple[str, Any]]:
+        """Take in tasks of asyncio's that wait; yields the adapters and the pools that are new."""
+        turns = Turns()
+        for task, frames in tasks.items():
+            turns.next()
+            for depth in range(len(frames)):
+                for adapter, role, pool in self._adapters.found(frames, depth):
+                    new, seen = id(pool) not in self.found, self._seen(adapter, pool)
+                    if seen is not None:
+                        seen.awaits[task, role] = frames[depth:]
+                    if seen is not None and new:
+                        self._describe(seen)
+                        yield adapter, pool
+        asked = {seen.adapter for seen in self.found.values() if seen.state.get("queued")}
+        for task, seen in self._with_variables(tasks, asked):
+            seen.awaits.setdefault((task, "holds"), tasks[task])
 
     def _describe(self, seen: _Seen) -> None:
         state = self._adapters.ask(seen.adapter, "state_of", seen.pool, seen.frame)
@@ -161,12 +144,17 @@ class PoolsNow:
     def _find_holders(self, stacks: dict[int, Stack]) -> None:
         """Of pools that somebody waits for: who has something of them in a variable."""
         asked = {seen.adapter for seen in self.found.values() if seen.threads["waits"]}
+        for ident, seen in self._with_variables(stacks, asked):
+            seen.threads["holds"].setdefault(ident, None)
+
+    def _with_variables(self, stacks: Mapping[_Key, Stack], asked: Iterable[str]) -> Iterator[tuple[_Key, _Seen]]:
+        """In whose variables something is of which pool, of those that these adapters know."""
         kinds = {adapter: classes(self._adapters.constant(adapter, "LENT") or ()) for adapter in asked}
-        for ident, value in holders(stacks, frozenset().union(*kinds.values())):
+        for key, value in holders(stacks, frozenset().union(*kinds.values())):
             for adapter in (name for name, known in kinds.items() if is_any(value, known)):
                 pool = self._adapters.ask(adapter, "pool_of_lent", value)
                 if id(pool) in self.found:
-                    self.found[id(pool)].threads["holds"].setdefault(ident, None)
+                    yield key, self.found[id(pool)]
 
 
 class Pools:
@@ -178,8 +166,8 @@ class Pools:
         self._tasks: dict[int, dict[int, int]] = {}
         self._finished: dict[int, int] = {}
         self._of_tasks: dict[int, tuple[str, weakref.ref[Any]]] = {}
-        self._first = _First()
-        self._awaits: dict[int, list[Any]] = {}  # as told last, since tasks that idle are skipped
+        self._numbers = Numbers()
+        self._awaits: dict[int, dict[tuple[TaskKey, str], tuple[Place, ...]]] = {}
 
     def now(self, stacks: dict[int, Stack]) -> PoolsNow:
         """The pools that these threads show, and those that tasks have shown before."""
@@ -187,16 +175,22 @@ class Pools:
         known = {key: (adapter, pool()) for key, (adapter, pool) in self._of_tasks.items()}
         return PoolsNow(self._adapters, stacks, {key: each for key, each in known.items() if each[1] is not None})
 
-    def note_tasks(self, now: PoolsNow, tasks: Iterable[Stack]) -> None:
-        """Take in the tasks that wait; those that idle are not looked at each time, so their pools are remembered."""
-        turns = Turns()
-        for frames in tasks:
-            turns.next()
-            new = now.note_task(frames)
-            if new is not None and type(new[1]).__weakrefoffset__:
-                self._of_tasks[id(new[1])] = new[0], weakref.ref(new[1])
+    def note_tasks(self, now: PoolsNow, tasks: Mapping[TaskKey, Stack], skipped: Container[TaskKey]) -> None:
+        """Take in the tasks that wait.
+
+        Of those that idle and were not looked at it is remembered what they do, and their pools are.
+        """
+        for adapter, pool in now.note_tasks(tasks):
+            if type(pool).__weakrefoffset__:
+                self._of_tasks[id(pool)] = adapter, weakref.ref(pool)
         self._of_tasks = {key: each for key, each in self._of_tasks.items() if key in now.found}
-        self._awaits = {key: _awaits(seen) or self._awaits.get(key, []) for key, seen in now.found.items()}
+        self._awaits = {
+            key: {
+                **{each: places for each, places in self._awaits.get(key, {}).items() if each[0] in skipped},
+                **{each: tuple(places_of(frames[:_FRAMES])) for each, frames in seen.awaits.items()},
+            }
+            for key, seen in now.found.items()
+        }
 
     def told(self, now: PoolsNow, waits: dict[int, Wait]) -> dict[str, Any]:
         """They, the adapters of others that were brought along, and how those failed that did; fit for JSON."""
@@ -204,9 +198,10 @@ class Pools:
         self._finished = {key: self._finished.get(key, 0) + self._changed(key, seen) for key, seen in found.items()}
         self._tasks = {key: seen.tasks for key, seen in found.items()}
         self._leaks.forget(set(found))
-        self._first.forget(set(found))
+        pools = [self._told(key, seen, waits) for key, seen in found.items()]
+        self._numbers.next_look()
         return {
-            "pools": [self._told(key, seen, waits) for key, seen in found.items()],
+            "pools": pools,
             "adapters": sorted(CONTRIBUTED),
             "failed": sorted(self._adapters.failed.items()),
         }
@@ -221,8 +216,9 @@ class Pools:
         done, queued, first = number(state.get("done")), number(state.get("queued")), state.get("first")
         if lends and queued is None:
             queued, first = len(threads["waits"]), next(iter(threads["waits"]), None)
-        first = self._first.number(key, first)
-        out = [abs(each) for each in _listed(state.get("out"))[:_OUT] if type(each) is int]
+        first = self._numbers.of(first)
+        out = [self._numbers.of(each) for each in _listed(state.get("out"))[:_OUT]]
+        awaits = self._awaits.get(key, {})
         return {
             "id": key,
             "kind": text(self._adapters.constant(seen.adapter, "KIND")),
@@ -241,16 +237,16 @@ class Pools:
             "waiting": list(threads["waits"]),
             "holding": list(threads["holds"]),
             "out": out,
-            "kept": self._kept(seen, queued, first, out),
-            "tasks": self._awaits.get(key, []) if queued else [],
+            "kept": self._kept(seen, queued, first, out, _holding(awaits)),
+            "tasks": _told_tasks(awaits) if queued else [],
             "runs": [place for place in map(looking.place_of, _listed(state.get("runs"))[:_FUNCTIONS]) if place],
         }
 
-    def _kept(self, seen: _Seen, queued: int | None, first: int, out: list[int]) -> Any:
-        """What keeps what was lent, where no thread does that was seen; None where all that is out is in use."""
+    def _kept(self, seen: _Seen, queued: int | None, first: int, out: list[int], holding: int) -> Any:
+        """What keeps what was lent, where no thread or task does that was seen; None where all is in use."""
         taken = looking.number(seen.state.get("taken"))
         lends = queued and self._adapters.constant(seen.adapter, "LENT")
-        missing = bool(lends) and (taken or len(out)) > len(seen.threads["holds"])
+        missing = bool(lends) and (taken or len(out)) > len(seen.threads["holds"]) + holding
         return self._leaks.of(seen.adapter, seen.pool, missing, (first, taken, out))
 
 
@@ -262,9 +258,13 @@ def _nested(seen: _Seen, waits: dict[int, Wait]) -> list[int]:
     return [ident for ident, future in awaited.items() if id(future) in queued]
 
 
-def _awaits(seen: _Seen) -> list[Any]:
-    """What tasks do with it, how many, and their frames; fit for JSON."""
-    alike = Counter((role, tuple(places_of(frames[:_FRAMES]))) for role, frames in seen.awaits)
+def _holding(awaits: Iterable[tuple[TaskKey, str]]) -> int:
+    return sum(role == "holds" for _, role in awaits)
+
+
+def _told_tasks(awaits: Mapping[tuple[TaskKey, str], tuple[Place, ...]]) -> list[Any]:
+    """What tasks do with a pool, how many, and their frames; fit for JSON."""
+    alike = Counter((role, places) for (_, role), places in awaits.items())
     return [[role, count, list(places)] for (role, places), count in alike.most_common(_FUNCTIONS)]
 
 

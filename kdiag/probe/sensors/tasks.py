@@ -57,6 +57,7 @@ _KNOWN = 256
 _chains: dict[tuple[int, int], tuple[CodeType, tuple[Chain, ...]]] = {}
 
 
+TaskKey = tuple[int, int]  # the ids of a task and of the future that it waits for
 Loops = dict[int, tuple[object, int]]  # those that run, by id, each with its thread's ident
 
 
@@ -109,8 +110,8 @@ class Idle:
 
     def __init__(self) -> None:
         self._looks = 0
-        self._before: set[tuple[int, int]] = set()
-        self._now: set[tuple[int, int]] = set()
+        self._before: set[TaskKey] = set()
+        self._now: set[TaskKey] = set()
 
     def next(self) -> None:
         """Another look begins."""
@@ -119,7 +120,7 @@ class Idle:
 
     def knows(self, task: object) -> bool:
         """Whether a task waits for the same as at the last look, and for nobody."""
-        key = _key(task)
+        key = key_of(task)
         known = key in self._before
         if known:
             self._now.add(key)
@@ -128,14 +129,15 @@ class Idle:
     def note(self, task: Task) -> None:
         """Take in what a task was seen to wait for."""
         if task.wait is not None and not task.needs and not task.asks:
-            self._now.add(_key(task.task))
+            self._now.add(key_of(task.task))
 
     def forget(self, task: Task) -> None:
         """It does wait for somebody, as it turned out when all were looked at together."""
-        self._now.discard(_key(task.task))
+        self._now.discard(key_of(task.task))
 
 
-def _key(task: object) -> tuple[int, int]:
+def key_of(task: object) -> TaskKey:
+    """What tells a task that waits from others, and from itself when it waits for something else."""
     return id(task), id(attribute(task, "_fut_waiter"))
 
 

@@ -19,7 +19,7 @@ from .frames import Stack, stacks
 from .places import places_of, text, threads_and_ours
 from .pools import Pools
 from .running_loops import loops_of
-from .tasks import Idle, tasks_of, with_skipped
+from .tasks import Idle, key_of, tasks_of, with_skipped
 from .waits import Wait, wait_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def _look(tasks: int, idle: Idle, pools: Pools) -> _Seen:
     if found.skipped and not is_settled(waits, found.seen, ends):
         found = with_skipped(found, loops, looked)
         ends = ends_of(looked, waits, now, found.seen, loops)
-    pools.note_tasks(now, (task.frames for task in found.seen if not task.running))
+    awaiting = {key_of(task.task): task.frames for task in found.seen if not task.running}
+    pools.note_tasks(now, awaiting, frozenset(map(key_of, found.skipped)))
     return _Seen(known, looked, waits, now, found.seen, found.total, ends)
 
 

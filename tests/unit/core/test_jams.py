@@ -107,7 +107,7 @@ def test_a_leak_is_put_down_to_the_line_that_keeps_it() -> None:
 def test_what_nobody_was_seen_to_have_is_said(searched: bool, words: str) -> None:
     finding = found(look([], replace(POOL, holding=(), waiting=(2, 3, 4, 5), leaks=(), searched=searched)))
     assert "have been out for the whole 9.5 s while 4 more wait for one at app.py:40" in finding.title
-    assert "No running function has 2 of them, and" in finding.summary
+    assert "No running function or task has 2 of them, and" in finding.summary
     assert words in finding.summary
     assert finding.culprit is not None
     assert finding.culprit.line == 40
