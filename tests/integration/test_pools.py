@@ -113,6 +113,7 @@ def test_leaks_are_named_by_what_keeps_them_and_the_line_that_puts_them_there() 
         ((count, keeper, (file, line, _)),) = kept[kind]["by"]
         assert (count, keeper, kept[kind]["complete"]) == (number, name, True)
         assert (file, line) == (str(target.script), lines[keeper.partition(".")[0].lower()])
+    assert next(pool["name"] for pool in pools if pool["kind"] == "aiohttp").startswith("127.0.0.1:"), "limited by host"
     (asyncs,) = (pool for pool in pools if not pool["kept"])
     (held,) = ([count, frames] for role, count, frames in asyncs["tasks"] if role == "holds")
     assert (held[0], held[1][1][1]) == (2, lines["report"])

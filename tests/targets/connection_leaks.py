@@ -67,7 +67,7 @@ async def report(approved: asyncio.Event) -> None:
 
 
 async def tasks() -> None:
-    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=SMALL))
+    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=SMALL))
     work = [downloads.begin(number, http) for number in range(SMALL + FEW)]
     work += [report(asyncio.Event()) for _ in range(SMALL + FEW)]
     await asyncio.gather(*work)

@@ -155,7 +155,7 @@ SICK = (
         says=(
             r"All 3 connections of SQLAlchemy's pool 'sqlite' .* 3 of them kept in Exports.unfinished .* 7 more wait",
             r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{report} .* while 3 more wait",
-            r"All 2 connections of aiohttp's .* 2 of them kept in Downloads.begun at \S+:{downloads}, .* 3 more wait",
+            r"aiohttp's pool '127.0.0.1:\d+' .* 2 of them kept in Downloads.begun at \S+:{downloads}, .* 3 more wait",
         ),
     ),
     Case(

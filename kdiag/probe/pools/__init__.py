@@ -71,4 +71,5 @@ class Adapter(Protocol):
 #   first   the object that has waited for longest, or a number that stays the same while nothing that waits is served
 #   done    how many tasks are done since the pool's start
 #   runs    the functions that its workers run now, where they are other processes
-#   out     a number for each thing that is lent, never used again for another loan
+#   out     for each thing that is lent what tells this loan from all others: a number, an object that is made for it
+#           alone or a weak reference to one; None for one that is not known, and then nothing can be told of any

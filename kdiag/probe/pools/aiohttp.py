@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MethodType
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -55,9 +57,12 @@ def _host(key: Any) -> str | None:
 
 
 def _loan(connection: Any, look: Any) -> Any:
-    """What is made anew for each request: the timer that its connection's parser has.
+    """What is made anew for each request: the future of its answer, then the response that waits for the body's end.
 
-    A connection without a parser is new, or lost: nobody will get it after the one who has it.
+    A connection without a parser is new, or lost: nobody will get it after the one who has it. What a websocket has
+    cannot be told from what the next one has.
     """
-    inside = look.referents(look.attribute(connection, "_parser"))
-    return next((each for each in inside if look.is_a(each, "aiohttp.helpers", "BaseTimerContext")), connection)
+    ends = look.items(look.attribute(connection, "_payload", "_eof_callbacks"))
+    responses = (each.__self__ for each in ends if type(each) is MethodType)
+    unused = connection if look.attribute(connection, "_parser") is None else None
+    return next((each for each in (look.attribute(connection, "_waiter"), *responses) if each is not None), unused)

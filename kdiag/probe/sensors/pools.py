@@ -217,7 +217,8 @@ class Pools:
         if lends and queued is None:
             queued, first = len(threads["waits"]), next(iter(threads["waits"]), None)
         first = self._numbers.of(first)
-        out = [self._numbers.of(each) for each in _listed(state.get("out"))[:_OUT]]
+        loans = _listed(state.get("out"))[:_OUT]
+        out = [self._numbers.of(each) for each in loans] if all(each is not None for each in loans) else []
         awaits = self._awaits.get(key, {})
         return {
             "id": key,
