@@ -37,6 +37,7 @@ _HISTORY = 600  # signs, one a tick
 _TRACE = 500  # collections
 _TASKS = 8  # looks at all tasks: enough to tell what stands still
 _DEEDS = 200
+_APART_S = 5.0  # between two looks at all tasks that belong together
 
 State = Literal["watching", "paused", "ended"]
 
@@ -255,6 +256,8 @@ class Live:
         inside = self.session.inside
         if inside is None:
             return
+        if "tasks" not in self._wanted or (self._tasks and self._tasks[-1].at < max(self._since, now - _APART_S)):
+            self._tasks.clear()  # what nobody looked at meanwhile cannot be said to stand still
         with contextlib.suppress(KdiagError):  # the probe's own source says what hinders it
             if "tasks" in self._wanted:
                 self._tasks.append(inside.tasks(now))

@@ -129,6 +129,10 @@ class KdiagApp(App[int]):
         self.main.open_view(message.number)
         self._look()
 
+    def on_view_changed(self) -> None:
+        """Have made anew what it shows."""
+        self._look()
+
     def on_findings_view_opened(self, message: FindingsView.Opened) -> None:
         """All of one finding."""
         self.push_screen(FindingScreen(message.finding, message.report, self.feed.source))

@@ -88,6 +88,30 @@ class Tree:
 
 def render(tree: Tree, style: Style, width: int, *, stacks: bool) -> Iterator[str]:
     """Lines for people; with `stacks` every frame of the coroutines."""
+    yield from summary(tree, style, width)
+    for row in tree.rows():
+        yield from row_lines(tree, row, style, width, stacks=stacks)
+
+
+def matching(tree: Tree, rows: Sequence[Row], text: str) -> list[Row]:
+    """The rows that have the text in what is shown of them, and those above them in the tree."""
+    kept: list[Row] = []
+    above = 0  # rows less deep than this lead to one that is kept
+    for row in reversed(rows):
+        if row.depth < above or _has(tree, row, text.lower()):
+            kept.append(row)
+            above = row.depth
+    return kept[::-1]
+
+
+def _has(tree: Tree, row: Row, text: str) -> bool:
+    task = row.tasks[0]
+    frames = (f"{place(frame.file, frame.line)} {frame.function}" for frame in task.frames)
+    return any(text in each.lower() for each in (*(task.name for task in row.tasks), tree.words(task), *frames))
+
+
+def summary(tree: Tree, style: Style, width: int) -> Iterator[str]:
+    """How many there are and where, and the circles; with an empty line behind it if any are."""
     if not tree.tasks:
         yield from wrap("No task of asyncio's was seen.", width)
         return
@@ -100,8 +124,6 @@ def render(tree: Tree, style: Style, width: int, *, stacks: bool) -> Iterator[st
     yield from wrap(f"{_how_many(tree)}: {', '.join(where)}.", width)
     yield from circle_lines(tree.waits, style, width)
     yield ""
-    for row in tree.rows():
-        yield from _lines(tree, row, style, width, stacks=stacks)
 
 
 def _how_many(tree: Tree) -> str:
@@ -110,7 +132,8 @@ def _how_many(tree: Tree) -> str:
     return f"{said} of about {in_all:,}" if in_all > MOST_TASKS else said
 
 
-def _lines(tree: Tree, row: Row, style: Style, width: int, *, stacks: bool) -> Iterator[str]:
+def row_lines(tree: Tree, row: Row, style: Style, width: int, *, stacks: bool) -> Iterator[str]:
+    """Who it is and what for it waits, and where."""
     task, count, indent = row.tasks[0], len(row.tasks), "  " * row.depth
     more = f" and {count - _NAMES} more" if count > _NAMES else ""
     names = ", ".join(each.name for each in row.tasks[:_NAMES]) + more

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rich.text import Text
+from rich.text import Span, Text
 
-from kdiag.core.report.layout import clean
+from kdiag.core.report.layout import clean, wrap
 from kdiag.core.report.style import COLOUR, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from kdiag.engine.live import Picture
 
 STYLE = COLOUR
 _ROLES: dict[Role, str] = {
@@ -25,6 +30,29 @@ _ROLES: dict[Role, str] = {
 }
 
 
+_PAINT = re.compile(r"\x1b\[([\d;]*)m")
+_BY_CODE = {STYLE.paint(role, "-")[2:].partition("m")[0]: style for role, style in _ROLES.items()}
+
+
+@dataclass
+class Page:
+    """Lines for a `Lines` widget, and what each is about."""
+
+    lines: list[Text] = field(default_factory=list)
+    keys: list[Hashable] = field(default_factory=list)
+
+    def add(self, lines: Iterable[Text], key: Hashable = None) -> None:
+        """More lines, all about the same."""
+        before = len(self.lines)
+        self.lines += lines
+        self.keys += [key] * (len(self.lines) - before)
+
+    @property
+    def plain(self) -> str:
+        """Without colours."""
+        return "\n".join(line.plain for line in self.lines)
+
+
 def painted(*parts: tuple[Role | None, str]) -> Text:
     """A line of parts, each in its role."""
     return Text.assemble(*((clean(text), _ROLES[role] if role else "") for role, text in parts), no_wrap=True)
@@ -32,9 +60,33 @@ def painted(*parts: tuple[Role | None, str]) -> Text:
 
 def from_report(lines: Iterable[str]) -> list[Text]:
     """Lines that a formatter of `core.report` painted."""
-    return [Text.from_ansi(line, no_wrap=True) for line in lines]
+    return [_unpainted(line) for line in lines]
+
+
+def _unpainted(line: str) -> Text:
+    """The same as `Text.from_ansi`, which understands more and takes ten times as long."""
+    if "\x1b" not in line:
+        return Text(line, no_wrap=True)
+    plain, spans, role = "", [], ""
+    for number, part in enumerate(_PAINT.split(line)):
+        if number % 2:
+            role = _BY_CODE.get(part, "")
+        else:
+            spans += [Span(len(plain), len(plain) + len(part), role)] if role and part else []
+            plain += part
+    return Text(plain, spans=spans, no_wrap=True)
 
 
 def heading(text: str) -> Text:
     """A line above others."""
     return painted(("heading", text))
+
+
+def needs_probe(picture: Picture, why: str, width: int) -> list[Text]:
+    """That a view sees more with a probe, and which key lets one in; of one that is there, that it has yet to look."""
+    if picture.inside:
+        return [painted(("quiet", "The probe has not looked yet."))]
+    if picture.state == "ended":
+        return [painted(("quiet", line)) for line in wrap(f"{why} No probe was there.", width)]
+    lines = wrap(f"{why} Press a to let a probe in.", width)
+    return [*(painted(("info", line)) for line in lines), painted()]

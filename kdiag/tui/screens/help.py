@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from rich.text import Text
     from textual.app import ComposeResult
+
+    from kdiag.tui.screens.main import MainScreen
 
 _WORDS = (
     ("CPU", "of one processor; 400 % are four of them"),
@@ -33,7 +35,7 @@ class HelpScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "close", "Back", key_display="esc")]
 
-    def __init__(self, of: Screen[Any]) -> None:
+    def __init__(self, of: MainScreen) -> None:
         super().__init__()
         self._of = of
 
@@ -46,6 +48,9 @@ class HelpScreen(Screen[None]):
         """Put them up."""
         keys, app = ([binding for _, binding in node._bindings] for node in (self._of, self.app))  # noqa: SLF001
         lines = [heading("Views and screen"), *_keys(keys), painted(), heading("The watch"), *_keys(app), painted()]
+        for view in self._of.views:
+            own = [binding for _, binding in view._bindings]  # noqa: SLF001
+            lines += [heading(view.name_), *_keys(own), painted()] if own else []
         lines += [heading("Words")]
         lines += [painted(("strong", f"  {word:<10}"), (None, meaning)) for word, meaning in _WORDS]
         self.query_one(Lines).show(lines)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.tui.views.findings import FindingsView
 from kdiag.tui.views.log import LogView
+from kdiag.tui.views.tasks import TasksView
 
 if TYPE_CHECKING:
     from kdiag.engine.live import Feed
@@ -14,4 +15,8 @@ if TYPE_CHECKING:
 
 def views(feed: Feed) -> list[View[Any]]:
     """Of one screen."""
-    return [FindingsView(feed.source), LogView()]
+    return [
+        FindingsView(feed.source),
+        TasksView(),
+        LogView(),
+    ]

@@ -6,7 +6,9 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from textual.containers import Vertical
+from textual.message import Message
 
+from kdiag.tui.present.text import Page
 from kdiag.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ class View(Vertical, Generic[Shown]):
     key: ClassVar[str]
     extras: ClassVar[frozenset[str]] = frozenset()
 
+    class Changed(Message):
+        """The view is to show something else of the same picture."""
+
     def __init__(self) -> None:
         super().__init__(id=self.name_.lower())
 
@@ -55,3 +60,15 @@ class TextView(View["Sequence[Text]"]):
     def draw(self, shown: Sequence[Text]) -> None:
         """Put them up."""
         self.query_one(Lines).show(shown)
+
+
+class PageView(View[Page]):
+    """A view that is lines with keys: what one looks at stays where it is, while other lines come and go."""
+
+    def compose(self) -> ComposeResult:
+        """One scrolling window."""
+        yield Lines()
+
+    def draw(self, shown: Page) -> None:
+        """Put them up."""
+        self.query_one(Lines).show(shown.lines, shown.keys)

@@ -1,4 +1,4 @@
-"""Many lines of text in a scrolling window: only those on the screen are drawn, and where one looks at stays."""
+"""Many lines of text in a scrolling window: only those on the screen are drawn, and what one looks at stays there."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from rich.text import Text
 
 
 class Lines(ScrollView, can_focus=True):
-    """Lines that are replaced as a whole; the position stays."""
+    """Lines that are replaced as a whole; the position stays, or what is there, where the lines have keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False),
@@ -29,16 +29,35 @@ class Lines(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._lines: Sequence[Text] = ()
+        self._keys: Sequence[Hashable] = ()
         self._strips: dict[int, Strip] = {}
 
-    def show(self, lines: Sequence[Text]) -> None:
-        """Put up other lines in place of those that are there."""
+    def show(self, lines: Sequence[Text], keys: Sequence[Hashable] = ()) -> None:
+        """Put up other lines in place of those that are there.
+
+        Args:
+            lines: what to show.
+            keys: what each line is about; whoever has scrolled keeps looking at the same, whatever comes above it.
+        """
         if lines == self._lines:
             return
-        self._lines, self._strips = lines, {}
+        moved = self._moved(keys)
+        self._lines, self._keys, self._strips = lines, keys, {}
         longest = max((line.cell_len for line in lines), default=0)
         self.virtual_size = Size(longest, len(lines))
+        if moved:
+            self.scroll_relative(y=moved, animate=False)
         self.refresh()
+
+    def _moved(self, keys: Sequence[Hashable]) -> int:
+        """By how many lines that has moved which stands at the top of the window."""
+        top = self.scroll_offset.y
+        if not 0 < top < len(self._keys):
+            return 0
+        key = self._keys[top]
+        if key is None or key not in keys:
+            return 0
+        return keys.index(key) - self._keys.index(key)
 
     @property
     def plain(self) -> str:

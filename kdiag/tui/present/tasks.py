@@ -1,0 +1,60 @@
+"""asyncio's tasks on the screen: the tree of `kdiag tasks`, filtered; from outside, what the loops' threads are in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdiag.core.frames import Ownership
+from kdiag.core.loops import idles, loop_state, loop_tracks
+from kdiag.core.report.layout import join_or_break, wrap
+from kdiag.core.report.stacks import place
+from kdiag.core.report.tasks import Tree, matching, row_lines, summary
+from kdiag.core.report.waits import Waits
+from kdiag.core.threads import tracks
+from kdiag.tui.present.text import STYLE, Page, from_report, heading, needs_probe, painted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+    from kdiag.engine.live import Picture
+
+_SEEN = "Tasks, and what each awaits, are seen from inside only."
+
+
+def tasks_page(picture: Picture, width: int, *, stacks: bool, wanted: str) -> Page:
+    """The tree of the last look; of tasks with `wanted` in what is shown of them, and those that await these."""
+    page = Page()
+    if not picture.tasks:
+        page.add(_from_outside(picture, width))
+        return page
+    tree = Tree(Waits(picture.window.target, picture.tasks, picture.window.lines))
+    page.add(from_report(summary(tree, STYLE, width)))
+    rows = list(tree.rows())
+    if wanted:
+        rows = matching(tree, rows, wanted)
+        page.add([painted(("quiet", f"{len(rows):,} lines of the tree with “{wanted}” in them"))] if rows else [])
+        page.add([] if rows else [painted((None, f"No task has “{wanted}” in its name, its frames or its wait."))])
+    for row in rows:
+        page.add(from_report(row_lines(tree, row, STYLE, width, stacks=stacks)), row.tasks[0].task)
+    return page
+
+
+def _from_outside(picture: Picture, width: int) -> Iterator[Text]:
+    """The threads that run a loop, and the callback that each is in."""
+    yield from needs_probe(picture, _SEEN, width)
+    loops = loop_tracks(tracks(picture.window))
+    if not loops:
+        yield painted((None, "No thread runs a loop of asyncio's, as far as its stack tells."))
+        return
+    yield heading("Loops, as the stacks of their threads show them")
+    ownership = Ownership.of(picture.window)
+    for track in loops:
+        state = loop_state(track.frames)
+        frame = ownership.culprit(state.callback) if state and state.callback else None
+        does = "waits for events" if idles(track) else "is in a callback" if frame else "turns"
+        yield from (painted(("strong", line)) for line in wrap(f"{track.name} {does}", width, "  "))
+        if frame is not None:
+            where = place(frame.file, frame.line), ownership.name(frame)
+            yield from (painted((None, line)) for line in join_or_break(where, width, "    "))
