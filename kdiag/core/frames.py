@@ -139,7 +139,7 @@ class Ownership:
     def name(self, frame: Frame) -> str:
         """The function's qualified name, from the source where the stack knows only the bare one."""
         facts = self.window.lines.get((frame.file, frame.line))
-        if facts and "." not in frame.function and last_name(facts.qualname) == frame.function:
+        if facts and "." not in frame.function and frame.function in {last_name(facts.qualname), ""}:
             return facts.qualname
         return frame.function
 

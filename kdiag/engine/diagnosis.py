@@ -14,7 +14,7 @@ from kdiag.core.model import Limitation
 from kdiag.engine.live import Live
 from kdiag.engine.observe import Finished, Progress, observe
 from kdiag.engine.session import Session, limitation_of
-from kdiag.errors import KdiagError
+from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import from_signal
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kdiag.engine.inside import WayIn
+
+_LONGEST_TRACE = 0.8  # of the window: what comes of it is to be read before the end
 
 
 @dataclass(frozen=True)
@@ -57,25 +59,33 @@ class Diagnosis:
         raise AssertionError("an observation ends with its report")
 
 
-def diagnosis(pid: int, *, window_s: float, full: bool, children: bool, attach: WayIn = "auto") -> Diagnosis:
+def diagnosis(
+    pid: int, *, window_s: float, full: bool, children: bool, attach: WayIn = "auto", trace_s: float = 0.0
+) -> Diagnosis:
     """Open a process, and with `children` the Python processes below it.
 
     With `attach` a probe is brought in when the observation begins; "auto" takes the best way that is open, and none
     where all are closed.
+
+    With `trace_s` allocations are traced for so long, for which the observation takes its whole time.
 
     A process whose stacks may not be read is observed by what needs no permission; `problems` says so.
 
     Raises:
         KdiagError: it cannot be observed; the error says why and what to do.
     """
+    if trace_s and attach == "none":
+        hint = "leave --attach to auto, or leave out --trace-allocations"
+        raise KdiagError("usage", "Allocations are traced from inside only.", hint=hint, exit_code=USAGE)
     facts, denied = _open(pid)
     opened = [(facts, denied)]
     if children:
         opened += _open_below(pid)
     rng = random.Random()  # noqa: S311 - jitter
-    sessions = tuple(Session(facts, denied, window_s, attach, REAL, rng) for facts, denied in opened)
+    trace_s = min(trace_s, _LONGEST_TRACE * window_s)
+    sessions = tuple(Session(facts, denied, window_s, attach, REAL, rng, trace_s=trace_s) for facts, denied in opened)
     problems = tuple(dict.fromkeys(limitation_of(denied) for _, denied in opened if denied is not None))
-    return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full)
+    return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full or trace_s > 0)
 
 
 def live(pid: int, *, window_s: float, attach: WayIn = "none") -> Live:

@@ -64,15 +64,21 @@ class Inside:
         self.attachment.close()
 
 
-def go_in(facts: ProcessFacts, way: Way, clock: Clock) -> Inside:
+def go_in(facts: ProcessFacts, way: Way, clock: Clock, trace_s: float = 0.0) -> Inside:
     """Get a probe into the target, or find the one that is there, and start its sensors.
+
+    Args:
+        facts: what preflight found.
+        way: how to get in.
+        clock: of the session.
+        trace_s: for how long allocations are traced; 0 for not at all.
 
     Raises:
         KdiagError: it cannot be done; the target is as it was.
     """
     attachment = attach(facts, way, clock=clock)
     ids = KernelIds(facts.pid, None, other_namespace=not facts.same_pid_namespace)
-    source = ProbeSource(attachment.channel, ids.of_host, clock, partial(count_descriptors, facts.pid))
+    source = ProbeSource(attachment.channel, ids.of_host, clock, partial(count_descriptors, facts.pid), trace_s)
     try:
         source.begin()
     except KdiagError:

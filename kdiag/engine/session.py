@@ -56,6 +56,7 @@ class Session:
         window_s: the longest observation, seconds.
         way: how to get a probe in; with "auto" the observation goes on from outside where none can.
         tempo: what the person wishes of the sources, meanwhile.
+        trace_s: for how long the probe traces allocations; 0 for not at all.
         inside: the probe, once one got in.
         refused: why none could.
     """
@@ -67,6 +68,7 @@ class Session:
     clock: Clock
     rng: random.Random
     tempo: Tempo = field(default_factory=Tempo)
+    trace_s: float = 0.0
     inside: Inside | None = field(default=None, init=False)
     refused: KdiagError | None = field(default=None, init=False)
     _ctx: Context | None = field(default=None, init=False)
@@ -87,7 +89,7 @@ class Session:
         if self.way == "none" or self.inside is not None:
             return
         try:
-            self.inside = go_in(self.facts, self.way, self.clock)
+            self.inside = go_in(self.facts, self.way, self.clock, self.trace_s)
         except KdiagError as error:
             if self.way != "auto":
                 raise

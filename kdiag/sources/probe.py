@@ -28,10 +28,11 @@ from kdiag.core.model import (
 )
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
+from kdiag.sources import probe_memory
 from kdiag.sources.probe_collector import Collector, account
 from kdiag.sources.probe_crashes import CrashCounts, Crashes
 from kdiag.sources.probe_maps import MapCounts, Maps
-from kdiag.sources.probe_memory import KeepersTold, MemoryTold, StartsTold, keepers_of, starts_of, wanted
+from kdiag.sources.probe_memory import AllocationsTold, KeepersTold, MemoryTold, StartsTold, wanted
 from kdiag.sources.probe_pools import Pool, probed_pools, problems
 from kdiag.sources.told import Kind, decoded
 from kdiag.sources.tools import SourceError
@@ -130,6 +131,7 @@ class _Answer(msgspec.Struct, frozen=True):
     maps: Maps
     keepers: KeepersTold | None = None
     starts: StartsTold | None = None
+    allocations: AllocationsTold | None = None
 
 
 @dataclass
@@ -139,12 +141,14 @@ class ProbeSource:
     Attributes:
         host_id: kernel thread id in our PID namespace of one that the target's namespace knows.
         descriptors: how many the target has open; 0 where that is not known.
+        trace_s: for so long allocations are traced, from the beginning; 0 for not at all.
     """
 
     channel: Channel
     host_id: Callable[[int], int]
     clock: Clock
     descriptors: Callable[[], int] = lambda: 0
+    trace_s: float = 0.0
     _before: _Answer | None = field(default=None, init=False)
     _crashes: CrashCounts = field(default_factory=CrashCounts, init=False)
     _maps: MapCounts = field(default_factory=MapCounts, init=False)
@@ -170,6 +174,9 @@ class ProbeSource:
             self._crashes.account(self._before.crashes)
             self._maps.account(self._before.maps)
             self._first_cost = self._last_cost = self.channel.cost()
+            if self.trace_s:
+                self._seek(frozenset({probe_memory.ALLOCATIONS}))
+                self.channel.request("trace", seconds=self.trace_s)
         except KdiagError as error:
             raise source_error(error) from error
 
@@ -211,8 +218,9 @@ class ProbeSource:
             maps=self._maps.account(answer.maps),
             pools=probed_pools(answer.threads.pools),
             tasks_seen=tasks_of(answer.threads.tasks),
-            keepers=keepers_of(answer.keepers) if answer.keepers else None,
-            starts=starts_of(answer.starts) if answer.starts else (),
+            keepers=probe_memory.keepers_of(answer.keepers) if answer.keepers else None,
+            starts=probe_memory.starts_of(answer.starts) if answer.starts else (),
+            allocations=probe_memory.allocations_of(answer.allocations) if answer.allocations else None,
             switch_interval_s=answer.threads.switch_interval,
         )  # fmt: skip
 

@@ -5,11 +5,11 @@ Separate from the probe's other sensors because these are asked only while somet
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from kdiag.core.model import AllocationLine, Allocations, Frame, Keeper, Keepers, ThreadStart
+from kdiag.core.model import AllocationLine, Allocations, Creation, Frame, Keeper, Keepers, ThreadStart
 from kdiag.sources.told import decoded
 
 if TYPE_CHECKING:
@@ -65,11 +65,20 @@ class _Place(msgspec.Struct, frozen=True):
     bytes: _Count
 
 
-class _Allocations(msgspec.Struct, frozen=True):
+class _Created(msgspec.Struct, frozen=True):
+    kind: Literal["file", "socket", "thread"]
+    frames: tuple[tuple[str, _Count], ...]
+    count: _Count
+
+
+class AllocationsTold(msgspec.Struct, frozen=True):
+    """The allocations sensor's answer."""
+
     state: str
     seconds: _Seconds
     foreign: bool
     places: tuple[_Place, ...]
+    created: tuple[_Created, ...]
 
 
 class _Start(msgspec.Struct, frozen=True):
@@ -135,9 +144,16 @@ def read_allocations(channel: Channel) -> Allocations:
     Raises:
         KdiagError: as `read_memory`.
     """
-    told = decoded(channel.request("read", sensors={ALLOCATIONS: 0}).get(ALLOCATIONS), _Allocations, _TOLD)
-    lines = (
-        AllocationLine(tuple(Frame(file, line, "") for file, line in each.frames), each.blocks, each.bytes)
-        for each in told.places
-    )
-    return Allocations(told.state, told.seconds, told.foreign, tuple(lines))
+    told = channel.request("read", sensors={ALLOCATIONS: 0}).get(ALLOCATIONS)
+    return allocations_of(decoded(told, AllocationsTold, _TOLD))
+
+
+def allocations_of(told: AllocationsTold) -> Allocations:
+    """The answer as a sample's part."""
+    lines = (AllocationLine(_frames(each.frames), each.blocks, each.bytes) for each in told.places)
+    created = (Creation(each.kind, _frames(each.frames), each.count) for each in told.created)
+    return Allocations(told.state, told.seconds, told.foreign, tuple(lines), tuple(created))
+
+
+def _frames(places: tuple[tuple[str, int], ...]) -> tuple[Frame, ...]:
+    return tuple(Frame(file, line, "") for file, line in places)

@@ -39,6 +39,19 @@ def test_what_grows_is_named_with_who_keeps_it(minor: tuple[int, int], shape: st
     assert Path(told["allocations"]["lines"][0]["frames"][0]["file"]).name == "leaks.py"
 
 
+def test_the_line_that_opens_what_stays_open_is_to_blame_where_allocations_are_traced() -> None:
+    with start_target("fd_leak", "sockets", python=of_minor((3, 9))) as target:
+        ran = kdiag("diagnose", target.pid, "--trace-allocations", "3s", "--format", "json")
+        outside = kdiag("diagnose", target.pid, "--trace-allocations", "3s", "--attach", "none")
+    assert ran.code == 1, ran.err
+    (finding,) = [each for each in ran.json["findings"] if each["verdict"] == "fd-leak"]
+    source = Path(finding["culprit"]["file"]).read_text().splitlines()
+    assert "# CULPRIT" in source[finding["culprit"]["line"] - 1], finding["culprit"]
+    assert finding["culprit"]["function"] == "main"
+    assert [(each["role"], each["object"]) for each in finding["places"]] == [("keeps", "fd_leak.kept")]
+    assert (outside.code, outside.reference) == (2, "usage")
+
+
 def test_it_is_told_in_lines_until_somebody_interrupts() -> None:
     with start_target("leaks", "closure") as target:
         with subprocess.Popen(command("memory", target.pid, "--for", "1m"), stdout=subprocess.PIPE, text=True) as watch:

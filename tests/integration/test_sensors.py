@@ -298,6 +298,23 @@ def test_starts_are_not_told_where_others_have_the_tools() -> None:
     assert said["left"] == ["theirs", "theirs"]
 
 
+@each_interpreter()
+def test_lines_that_open_files_and_sockets_or_make_threads_are_told_where_it_is_traced(
+    python: Interpreter,
+) -> None:
+    said = play(python, "created")
+    assert said["touched"] == []  # no code of the service's ran
+    assert said["data"]["state"] == "done"
+    lines = (SCENES / "created.py").read_text().splitlines()
+    found = {
+        each["kind"]: (each["count"], next(line for file, line in each["frames"] if file.endswith("created.py")))
+        for each in said["data"]["created"]
+    }
+    marked = {each: 1 + next(n for n, line in enumerate(lines) if f"# {each.upper()}" in line) for each in found}
+    assert found == {each: (said["came"], marked[each]) for each in ("file", "socket", "thread")}, said
+    assert said["referrers"] == ["BufferedReader"] or said["referrers"] == []
+
+
 @each_interpreter(one_per_minor=True)
 def test_what_keeps_a_leak_is_found_with_the_line_that_puts_it_there(python: Interpreter) -> None:
     said = play(python, "leaks")

@@ -32,6 +32,7 @@ Examples:
   kdiag diagnose --port 8000 --for 30s --full
   kdiag diagnose 1234 --format json --output report.json --fail-on critical
   kdiag diagnose 1234 --attach none           from outside only
+  kdiag diagnose 1234 --trace-allocations 5s  and the lines that create what leaks
   kdiag diagnose 1234 --attach preloaded      a service that was started by kdiag run, without ptrace
 """
 
@@ -53,11 +54,16 @@ Examples:
     "-f", "--format", "form", type=click.Choice(reports.FORMATS), default="text", show_default=True,
     help="What the report is written as.",
 )  # fmt: skip
+@click.option(
+    "--trace-allocations", "trace_s", type=Duration(), metavar="DURATION",
+    help="Trace allocations for so long at most (tracemalloc), for the lines that open, start or allocate what leaks: "
+    "each costs ten times as much meanwhile.",
+)  # fmt: skip
 @fail_options
 @output_option
 def command(
     pid: int | None, name: str | None, port: int | None, window_s: float, full: bool, children: bool,
-    attach: WayIn, form: str,
+    attach: WayIn, form: str, trace_s: float | None,
     fail_on: Severity | None, min_confidence: float, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Say what is wrong with a running Python process, where, how it is known, and what to do.
@@ -65,7 +71,14 @@ def command(
     PID is the process to observe. It is never stopped. What kdiag brings into it only looks, and leaves with it.
     """
     output.check_writable(output_file)
-    target = diagnosis(find_pid(pid, name, port), window_s=window_s, full=full, children=children, attach=attach)
+    target = diagnosis(
+        find_pid(pid, name, port),
+        window_s=window_s,
+        full=full,
+        children=children,
+        attach=attach,
+        trace_s=trace_s or 0.0,
+    )
     for problem in target.problems:
         diagnostics.warning(problem)
     with diagnostics.progress(f"Observing {target.title} for up to {window_s:g} s") as show:

@@ -1,19 +1,23 @@
 """fd-leak: open descriptors grow without a pause.
 
 The kind that grows, and the path or peer behind most of the new ones, are seen from outside; a probe sees the container
-that keeps the files or sockets. The line that opens them is not seen.
+that keeps the files or sockets, and where somebody asks for it to be traced, the line that opens them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kdiag.core import creations
+from kdiag.core.frames import Ownership, at
 from kdiag.core.keepers import grown, keepers, of_descriptors, place, types
-from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, ProcessSample, Severity, Threshold, Window
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, ProcessSample, Severity, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, passes, score, trend
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping
 
 VERDICT = "fd-leak"
@@ -69,12 +73,17 @@ def _finding(window: Window, rise: Trend) -> Finding:
     now = _count(last) or 0.0
     limit = last.descriptor_limit
     keeper = of_descriptors(keepers(window), rise.slope)
+    kept_in = place(keeper, window.sources) if keeper else None
+    ownership = Ownership.of(window)
+    opened = creations.created(window, ownership, {"socket" if kind == "socket" else "file"})
+    opener = opened.most_common(1)[0][0] if opened else None
     severity: Severity = "critical" if limit and passes(now / limit, USED) else "warning"
     per_minute = rise.slope * 60
     summary = f"Most of the new ones are of kind '{kind}' ({by_kind:+.0f})"
     summary += f"; {by_name:+.0f} lead to {name}." if name and by_name > 0 else "."
     if keeper:
         summary += f" As fast, {grown(keeper)}."
+    summary += f" {_opened(window, opened)}"
     evidence = [
         Evidence(
             GROWTH.metric, rise.growth, GROWTH.unit, rise.samples, PROCESS_SOURCE,
@@ -84,6 +93,9 @@ def _finding(window: Window, rise: Trend) -> Finding:
     ]  # fmt: skip
     if keeper:
         evidence.append(Evidence("keeper.per_minute", 60 * keeper.per_s, "elements/min", 2, "probe.keepers"))
+    if opened:
+        count = opened.most_common(1)[0][1]
+        evidence.append(Evidence("fd.opened_at_line", count, "descriptors", opened.total(), creations.SOURCE))
     if limit:
         evidence.append(
             Evidence(USED.metric, now / limit, USED.unit, rise.samples, PROCESS_SOURCE, threshold=USED.critical)
@@ -96,12 +108,26 @@ def _finding(window: Window, rise: Trend) -> Finding:
         score(rise.growth_low, GROWTH),
         0.9,
         f"Open descriptors grew by {rise.growth:.0f} in {rise.span_s:.1f} s, most of them of kind '{kind}'"
+        + (f", opened at {at(opener)}" if opener else "")
         + (f": {keeper.name} keeps ever more {types(keeper)}" if keeper else ""),
         summary,
-        place(keeper, window.sources) if keeper else None,
+        ownership.place(opener) if opener else kept_in,
         tuple(evidence),
+        (replace(kept_in, role="keeps"),) if opener and kept_in else (),
         suspected=True,
     )
+
+
+def _opened(window: Window, opened: Counter[Frame]) -> str:
+    """Which line opens them, or why that is not known."""
+    told = creations.traced(window)
+    if told is None:
+        return "Which line opens them is seen only where allocations are traced."
+    if not opened:
+        return f"No line was seen to open them in {told.seconds:.1f} s of tracing."
+    frame, count = opened.most_common(1)[0]
+    traced = f"{opened.total():,} that were opened in {told.seconds:.1f} s of tracing and stay"
+    return f"Of {traced}, {count:,} were opened at {at(frame)}."
 
 
 def _most_grown(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[str, int]:

@@ -6,11 +6,14 @@ the collector watches are counted by type meanwhile, which names the type that g
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from kdiag.core.creations import traced
+from kdiag.core.frames import Ownership, at
 from kdiag.core.heap import HeapGrowth, growth
 from kdiag.core.keepers import grown, keepers, leading, place, types
-from kdiag.core.model import Evidence, Finding, NotEnoughEvidence, Threshold, Window
+from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Threshold, Window
 from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, passes, score, trend
 
@@ -79,7 +82,8 @@ def _finding(window: Window, rise: Trend, start: float, source: str) -> Finding:
         score(rise.growth_low / _MIB, GROWTH),
         0.85 if keeper else 0.7,
         title,
-        f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. {_what_grows(heap, seen, keeper)}",
+        f"It started at {start / _MIB:.0f} MiB and rose in every part of the window. "
+        f"{_what_grows(heap, seen, keeper)}{_allocated(window)}",
         place(keeper, window.sources) if keeper else None,
         (
             Evidence(
@@ -103,6 +107,22 @@ def _of_keeper(keeper: Keeper) -> tuple[Evidence, ...]:
     return (
         Evidence("keeper.per_minute", 60 * keeper.per_s, "elements/min", looks, source),
         Evidence("keeper.bytes_per_minute", 60 * keeper.bytes_per_s / _MIB, "MiB/min", looks, source),
+    )
+
+
+def _allocated(window: Window) -> str:
+    """The line that allocated most of what stayed, where that was traced."""
+    told, ownership = traced(window), Ownership.of(window)
+    sizes: Counter[Frame] = Counter()
+    for line in told.lines if told else ():
+        if frame := ownership.culprit(line.frames):
+            sizes[frame] += line.bytes
+    if told is None or not sizes:
+        return ""
+    frame, most = sizes.most_common(1)[0]
+    return (
+        f" Of {sizes.total() / _MIB:,.1f} MiB that were allocated in {told.seconds:.1f} s of tracing and stayed, "
+        f"{most / _MIB:,.1f} MiB were at {at(frame)}."
     )
 
 

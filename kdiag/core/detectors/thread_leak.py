@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kdiag.core import creations
 from kdiag.core.frames import Ownership, at
 from kdiag.core.model import Evidence, Finding, Frame, NotEnoughEvidence, Place, Threshold, Window
 from kdiag.core.pools import worker_prefix
@@ -109,12 +110,13 @@ def _finding(window: Window, rise: Trend, source: str) -> Finding:
 
 
 def _starts(window: Window, ownership: Ownership) -> Counter[Frame]:
-    """How many threads each line of the service's own started: as the probe saw it, or as stacks caught it."""
+    """How many threads each line of the service's own started, as the probe saw or traced it, or stacks caught it."""
     started: Counter[Frame] = Counter()
     told = next((sample.starts for sample in reversed(window.probe) if sample.starts), ())
     for start in told:
         if frame := ownership.culprit(start.frames):
             started[frame] += start.count
+    started = started or creations.created(window, ownership, {"thread"})
     if started:
         return started
     stacks = [thread.frames for sample in window.stacks for thread in sample.threads]
@@ -132,7 +134,8 @@ def _is_threading(frame: Frame) -> bool:
 
 def _started(starts: Counter[Frame]) -> str:
     if not starts:
-        return " Which line starts them was not seen (a probe sees it on Python 3.12 and later)."
+        seen = "a probe sees it on Python 3.12 and later, or where allocations are traced"
+        return f" Which line starts them was not seen ({seen})."
     (frame, count), total = starts.most_common(1)[0], starts.total()
     return f" Of {total:,} starts that were seen, {count:,} were at {at(frame)}."
 

@@ -31,7 +31,7 @@ from kdiag.core.model.findings import (
     StackGroup,
     Threshold,
 )
-from kdiag.core.model.heap import AllocationLine, Allocations, HeapCount, HeapSample, Keeper, Keepers
+from kdiag.core.model.heap import AllocationLine, Allocations, Creation, HeapCount, HeapSample, Keeper, Keepers
 from kdiag.core.model.maps import (
     ConflictKind,
     ConflictSide,
@@ -99,6 +99,7 @@ __all__ = [
     "CrashFrame",
     "CrashGroup",
     "CrashKind",
+    "Creation",
     "Ended",
     "EndedThread",
     "Evidence",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from kdiag.core.model.samples import Frame
 
@@ -115,6 +116,15 @@ class AllocationLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Creation:
+    """A place that opened files or sockets, or made threads, which are still there; its frames are as known."""
+
+    kind: Literal["file", "socket", "thread"]
+    frames: tuple[Frame, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Allocations:
     """What tracemalloc saw.
 
@@ -127,3 +137,4 @@ class Allocations:
     seconds: float
     foreign: bool
     lines: tuple[AllocationLine, ...]
+    created: tuple[Creation, ...] = ()

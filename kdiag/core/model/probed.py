@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.core.model.crashes import CrashAccount
-from kdiag.core.model.heap import Keepers
+from kdiag.core.model.heap import Allocations, Keepers
 from kdiag.core.model.maps import MapAccount
 from kdiag.core.model.samples import Frame
 
@@ -294,6 +294,7 @@ class ProbeSample:
     keepers: Keepers | None = None  # looked for only while memory grows
     starts: tuple[ThreadStart, ...] = ()  # looked for only while threads become more, and on 3.12 and later
     switch_interval_s: float = 0.005
+    allocations: Allocations | None = None  # traced only where somebody asked for it
 
     def parties(self) -> Iterator[ProbedThread | ProbedTask]:
         """All threads, and the tasks that were seen."""
@@ -316,8 +317,8 @@ class ProbeSample:
             yield from (frame.frame for frame in crash.frames)
         for side in (side for conflict in self.maps.conflicts for side in conflict.sides):
             yield from side.frames
-        for start in self.starts:
-            yield from start.frames
+        yield from (frame for start in self.starts for frame in start.frames)
+        yield from (frame for each in (self.allocations.created if self.allocations else ()) for frame in each.frames)
         for pool in self.pools:
             yield from pool.runs
             yield from (frame for _, _, frames in pool.tasks for frame in frames)

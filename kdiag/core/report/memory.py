@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kdiag.core.heap import HeapGrowth
-    from kdiag.core.model import AllocationLine, Allocations, Keeper, Keepers
+    from kdiag.core.model import AllocationLine, Allocations, Creation, Keeper, Keepers
     from kdiag.core.report.style import Style
 
 _ROWS = 10
@@ -48,6 +48,7 @@ def render(
     if allocations is not None:
         yield ""
         yield from _allocations(allocations, style, width)
+        yield from _created(allocations, style, width)
 
 
 def to_json(growth: HeapGrowth | None, keepers: Keepers, allocations: Allocations | None) -> dict[str, Any]:
@@ -70,6 +71,13 @@ def to_json(growth: HeapGrowth | None, keepers: Keepers, allocations: Allocation
                     "frames": [{"file": frame.file, "line": frame.line} for frame in each.frames],
                 }
                 for each in allocations.lines
+            ],
+            "created": [
+                {
+                    "kind": each.kind, "count": each.count,
+                    "frames": [{"file": frame.file, "line": frame.line} for frame in each.frames],
+                }
+                for each in allocations.created
             ],
         },
     }  # fmt: skip
@@ -129,7 +137,17 @@ def _allocations(allocations: Allocations, style: Style, width: int) -> Iterator
     yield from table(rows, "", numbers=frozenset({0, 1}))
 
 
-def _own(line: AllocationLine) -> Any:
+def _created(allocations: Allocations, style: Style, width: int) -> Iterator[str]:
+    if not allocations.created:
+        return
+    yield ""
+    yield from wrap(style.paint("strong", f"Opened or started in {allocations.seconds:.1f} s, and still there"), width)
+    rows = [("COUNT", "OF", "AT")]
+    rows += [(f"{each.count:,}", f"{each.kind}s", clean(at(_own(each)))) for each in allocations.created[:_ROWS]]
+    yield from table(rows, "", numbers=frozenset({0}))
+
+
+def _own(line: AllocationLine | Creation) -> Any:
     """The innermost place that is no standard library's."""
     own = (frame for frame in line.frames if located(frame.file)[0] not in {"standard", "frozen"})
     return next(own, line.frames[0])

@@ -18,10 +18,12 @@ from collections import Counter
 from typing import Any
 
 from ..turns import Turns
+from .created import Created, Creations
 
 FRAMES = 3  # of each allocation
 LONGEST_S = 60.0
 _PERIOD_S = 0.02
+_LOOK_S = 0.1  # what is opened is looked for seldomer
 _ENOUGH = 2 << 20  # bytes that the traces take: 33,000 of them, which are told in 10 ms
 _TOO_MUCH = 3 << 20
 _PLACES = 24
@@ -32,7 +34,6 @@ class AllocationsSensor:
     """See the module. It traces once, from `trace` on."""
 
     name = "allocations"
-    dropped = 0
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards all below; only threads of ours take it
@@ -41,6 +42,9 @@ class AllocationsSensor:
         self._started = self._until = 0.0
         self._traced_s = 0.0
         self._places: list[tuple[tuple[tuple[str, int], ...], int, int]] = []
+        self._creations = Creations()
+        self._look_at = 0.0
+        self._created: list[Created] = []
 
     def start(self) -> None:
         """Nothing is traced before somebody asks for it."""
@@ -50,11 +54,17 @@ class AllocationsSensor:
         if self._ours:
             self._ours = False
             _tracemalloc.stop()
+        self._creations.forget()
 
     @property
     def buffered(self) -> int:
         """Places to tell of."""
-        return len(self._places)
+        return len(self._places) + len(self._created)
+
+    @property
+    def dropped(self) -> int:
+        """Files and sockets that were too many to note."""
+        return self._creations.dropped
 
     @property
     def period_s(self) -> float:
@@ -74,7 +84,7 @@ class AllocationsSensor:
                 self._ours = True
 
     def tick(self) -> None:
-        """End the tracing when it is time."""
+        """Note what is opened, and end the tracing when it is time."""
         with self._lock:
             if self._state != "tracing":
                 return
@@ -82,9 +92,15 @@ class AllocationsSensor:
                 self._ours, self._state = False, "switched-off"  # by the service
             elif time.perf_counter() >= self._until or _tracemalloc.get_tracemalloc_memory() >= _ENOUGH:
                 self._finish()
+            elif time.perf_counter() >= self._look_at:
+                self._creations.look()
+                self._look_at = time.perf_counter() + _LOOK_S
 
     def data(self, since: int) -> dict[str, Any]:  # noqa: ARG002 - every answer is complete
-        """How far it is, and at last the places whose allocations are still alive, most bytes first."""
+        """How far it is, and at last the places whose allocations are still alive, most bytes first.
+
+        `created` are the files, sockets and threads that came meanwhile and are still there, by place.
+        """
         with self._lock:
             return {
                 "at": time.perf_counter(),
@@ -95,10 +111,17 @@ class AllocationsSensor:
                     {"frames": [list(each) for each in frames], "blocks": blocks, "bytes": size}
                     for frames, blocks, size in self._places
                 ],
+                "created": [
+                    {"kind": kind, "frames": [list(each) for each in frames], "count": count}
+                    for kind, frames, count in self._created
+                ],
             }
 
     def _finish(self) -> None:
         self._traced_s = time.perf_counter() - self._started
+        self._creations.look()
+        self._created = self._creations.still_there()[:_PLACES]
+        self._creations.forget()
         traces = _tracemalloc._get_traces() if _tracemalloc.get_tracemalloc_memory() < _TOO_MUCH else None
         if self._ours:
             self._ours = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kdiag.core.detectors import fd_leak, memory_leak, thread_leak, zombie_children
-from kdiag.core.model import Child, Frame, ProcessSample, ThreadStart
+from kdiag.core.model import AllocationLine, Allocations, Child, Creation, Frame, ProcessSample, ThreadStart, Window
 from tests.support.inside import with_probe
 from tests.support.windows import (
     BOOT,
@@ -97,6 +97,44 @@ def test_descriptors_that_rise_are_told_by_kind_and_name() -> None:
     assert "the limit of 1024 is reached in 1 minutes" in finding.summary
 
 
+def with_allocations(window: Window, told: Allocations) -> Window:
+    """The window with what came of a tracing."""
+    return replace(window, probe=tuple(replace(each, allocations=told) for each in with_probe(window).probe))
+
+
+def traced(*created: Creation, lines: tuple[AllocationLine, ...] = (), state: str = "done") -> Allocations:
+    return Allocations(state, 4.0, False, lines, created)
+
+
+LIBRARY = Frame("/usr/lib/python3.11/pathlib.py", 1044, "")
+
+
+def test_the_line_that_opens_them_is_to_blame_where_it_was_traced() -> None:
+    window = scene(descriptors=lambda at: 20 + int(20 * at))
+    assert "only where allocations are traced" in found(fd_leak.detect(window)).summary
+    told = traced(Creation("file", (LIBRARY, app(41, "")), 70), Creation("file", (app(7, ""),), 2),
+                  Creation("socket", (app(8, ""),), 900))  # fmt: skip
+    finding = found(fd_leak.detect(with_allocations(window, told)))
+    assert finding.title.endswith("kind 'file', opened at app.py:41")
+    assert "Of 72 that were opened in 4.0 s of tracing and stay, 70 were opened at app.py:41." in finding.summary
+    assert finding.culprit is not None
+    assert finding.culprit.line == 41
+    unseen = found(fd_leak.detect(with_allocations(window, traced())))
+    assert "No line was seen to open them" in unseen.summary
+    assert unseen.culprit is None
+    early = with_allocations(window, replace(told, state="tracing"))
+    assert found(fd_leak.detect(early)).culprit is None
+
+
+def test_the_line_that_allocates_is_told_where_it_was_traced() -> None:
+    lines = (AllocationLine((LIBRARY, app(41, "")), 10, 6 * MIB), AllocationLine((app(7, ""),), 10, 2 * MIB))
+    window = with_allocations(scene(rss=lambda at: 100 * MIB + 5 * MIB * at), traced(lines=lines))
+    assert (
+        "Of 8.0 MiB that were allocated in 4.0 s of tracing and stayed, 6.0 MiB were at app.py:41."
+        in found(memory_leak.detect(window)).summary
+    )
+
+
 def test_near_the_limit_it_is_critical() -> None:
     finding = found(fd_leak.detect(scene(descriptors=lambda at: 20 + int(20 * at), limit=256)))
     assert finding.severity == "critical"
@@ -158,6 +196,14 @@ def test_the_line_that_starts_them_is_to_blame_where_it_was_seen() -> None:
     assert finding.culprit is not None
     assert (finding.culprit.line, finding.culprit.function) == (41, "accept")
     assert [(place.role, place.line) for place in finding.places] == [("stays", 19)]
+
+
+def test_threads_are_put_down_to_the_line_that_was_traced_to_make_them() -> None:
+    leaks = with_allocations(scene(idle_main(), *watchers(lambda n: n)), traced(Creation("thread", (app(41, ""),), 30)))
+    finding = found(thread_leak.detect(leaks))
+    assert "most are started at app.py:41" in finding.title
+    assert finding.culprit is not None
+    assert finding.culprit.line == 41
 
 
 def test_threads_that_were_started_at_once_are_no_leak() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kdiag.core.heap import HeapGrowth, TypeGrowth
-from kdiag.core.model import AllocationLine, Allocations, Frame, Keeper, Keepers
+from kdiag.core.model import AllocationLine, Allocations, Creation, Frame, Keeper, Keepers
 from kdiag.core.report import memory
 from kdiag.core.report.style import PLAIN
 
@@ -22,7 +22,8 @@ LINES = (
 
 
 def test_all_there_is() -> None:
-    traced = Allocations("done", 5.0, False, LINES)
+    created = Creation("socket", LINES[0].frames, 7)
+    traced = Allocations("done", 5.0, False, LINES, (created,))
     assert list(memory.render(GROWN, SEEN, traced, PLAIN, 120)) == [
         "Types that grow (500,000 objects looked at, 50% of all, the newest, in 6.0 s)",
         "  MORE  A MINUTE    NOW  TYPE",
@@ -35,11 +36,16 @@ def test_all_there_is() -> None:
         "Allocated in 5.0 s, and still alive",
         "   BYTES  BLOCKS  AT",
         "78.1 KiB      40  api.py:9",
+        "",
+        "Opened or started in 5.0 s, and still there",
+        "COUNT  OF       AT",
+        "    7  sockets  api.py:9",
     ]
     told = memory.to_json(GROWN, SEEN, traced)
     json.dumps(told)
     assert told["keepers"]["growing"][0]["name"] == "shop.cache.SESSIONS[…]"
     assert told["allocations"]["lines"][0]["frames"][1] == {"file": "/srv/shop/api.py", "line": 9}
+    assert told["allocations"]["created"][0]["count"] == 7
 
 
 @pytest.mark.parametrize(
