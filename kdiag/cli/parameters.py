@@ -126,3 +126,11 @@ def attach_option(*, default: str | None, help_: str) -> Callable[[Command], Com
 def children_option(command: Command) -> Command:
     """`--children`."""
     return click.option("--children", is_flag=True, help="The Python processes below it too, worst first.")(command)
+
+
+def record_option(command: Command) -> Command:
+    """`--record FILE`."""
+    return click.option(
+        "--record", "record_file", type=click.Path(dir_okay=True, path_type=Path), metavar="FILE",
+        help="Keep all that is seen, to look at it again: kdiag diagnose --from FILE.",
+    )(command)  # fmt: skip

@@ -9,16 +9,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kdiag.core.model import Window
+    from collections.abc import Sequence
+
+    from kdiag.core.model import ProbeSample, Window
 
 
-def source_files(window: Window) -> list[str]:
+def source_files(probe: Sequence[ProbeSample]) -> list[str]:
     """The files whose whole text matters: of containers that grow, and of crashes.
 
     Of these their frames', and those of the classes of what was None; None's come first.
     """
-    groups = [group for sample in window.probe for group in sample.crashes.groups]
-    keepers = window.probe[-1].keepers if window.probe else None
+    groups = [group for sample in probe for group in sample.crashes.groups]
+    keepers = probe[-1].keepers if probe else None
     groups.sort(key=lambda group: group.kind != "nil")
     found: dict[str, None] = dict.fromkeys(each.file for each in keepers.growing) if keepers else {}
     for group in groups:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-from itertools import pairwise
 
 HIDDEN = "***"
+Hide = Callable[[str], str]
 
 _WORDS = (
     r"pass(?:word|wd|phrase|code)?s?|pwd|secrets?|tokens?|credentials?|creds?|auth(?:orization|entication)?|bearer"
@@ -34,12 +37,12 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SWITCHED_OFF = re.compile(r"^-+(?:no|without|disable|skip|use|enable|with)-", re.IGNORECASE)
 
 _OPTION = re.compile(rf"^(-{{1,2}}{_NAME}|{_NAME})([=:])(.+)$", re.DOTALL)
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{0,30}://)[^/?#\s'\"]*@")
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{0,30}://)([^/?#\s'\"]*)@")
 _PAIR = re.compile(
     rf"""(?<![A-Za-z0-9_.\-])(['"]?)({_NAME}[A-Za-z])\1(\s*[=:]\s*)(?!//)"""  # name, as it is written, and separator
     r"""("[^"]*"|'[^']*'|[^\s&;,'"(){}\[\]]+)"""  # value
 )
-_SCHEME = re.compile(r"\b(bearer|basic|token|digest|negotiate)(\s+)[^\s'\",;]+", re.IGNORECASE)
+_SCHEME = re.compile(r"\b(bearer|basic|token|digest|negotiate)(\s+)([^\s'\",;]+)", re.IGNORECASE)
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _KNOWN_TOKEN = re.compile(
     r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-|sk_live_|rk_live_|pypi-|npm_|hf_|AKIA|ASIA|AIza|ya29\.|eyJ)"
@@ -47,6 +50,8 @@ _KNOWN_TOKEN = re.compile(
 )
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _LONG = re.compile(r"[A-Za-z0-9+/_=\-]{20,}")
+_CHARACTER = re.compile(r"\\.|[^\\\n]")  # of a literal; a line's end stays, and a backslash alone
+_IN_BRACES = re.compile(r"(\{[^{}]*\})")
 _SEPARATORS = re.compile(r"[/_\-]")
 
 
@@ -66,41 +71,80 @@ def redact_command(command: Sequence[str]) -> tuple[str, ...]:
 
 def _asks_for_secret(argument: str) -> bool:
     """Whether the argument is an option whose value, the next argument, is a secret."""
-    return argument.startswith("-") and "=" not in argument and " " not in argument and _is_secret(argument)
+    return argument.startswith("-") and "=" not in argument and " " not in argument and is_secret(argument)
 
 
 def _argument(argument: str) -> str:
     option = _OPTION.match(argument)
-    if option and _is_secret(option[1]) and not option[3].startswith("//"):
+    if option and is_secret(option[1]) and not option[3].startswith("//"):
         return f"{option[1]}{option[2]}{HIDDEN}"
     return redact_text(argument)
 
 
 def redact_text(text: str) -> str:
     """Free text (an argument, a line of a profile) with the secrets that it shows hidden."""
-    text = _KEY_BLOCK.sub(HIDDEN, text)
-    text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
-    text = _SCHEME.sub(rf"\1\2{HIDDEN}", text)
-    text = _PAIR.sub(_pair, text)
-    text = _UUID.sub(HIDDEN, _KNOWN_TOKEN.sub(HIDDEN, text))
-    return _LONG.sub(lambda match: HIDDEN if _looks_random(match[0]) else match[0], text)
+    return _redacted(text, _hidden)
 
 
 def redact_source(text: str) -> str:
     """A line of source with the secrets that it spells out hidden; names and calls stay, they are what it tells."""
-    text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
-    text = _PAIR.sub(lambda match: _pair(match) if match[4][0] in "'\"" else match[0], text)
+    text = _USERINFO.sub(partial(_user, _hidden), text)
+    text = _PAIR.sub(lambda match: _pair(_hidden, match) if match[4][0] in "'\"" else match[0], text)
     return _KNOWN_TOKEN.sub(HIDDEN, text)
 
 
-def _pair(match: re.Match[str]) -> str:
-    if not _is_secret(match[2]):
+def redact_layout(text: str, *, code: bool, secret: bool) -> str:
+    """The text of a literal, where what is hidden takes as many bytes as before: all of it if it is a `secret`.
+
+    With `code` the expressions in braces stay: it is an f-string's.
+    """
+    if secret:
+        return _masked_around(text) if code else _masked(text)
+    if not code:
+        return _redacted(text, _masked)
+    parts = _IN_BRACES.split(_USERINFO.sub(partial(_user, _masked_around), text))
+    parts[::2] = [_redacted(part, _masked) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _masked(secret: str) -> str:
+    return _CHARACTER.sub(lambda match: "*" * len(match[0].encode("utf-8", "surrogatepass")), secret)
+
+
+def _masked_around(secret: str) -> str:
+    parts = _IN_BRACES.split(secret)
+    parts[::2] = map(_masked, parts[::2])
+    return "".join(parts)
+
+
+def _hidden(_secret: str) -> str:
+    return HIDDEN
+
+
+def _redacted(text: str, hide: Hide) -> str:
+    def whole(match: re.Match[str]) -> str:
+        return hide(match[0])
+
+    text = _USERINFO.sub(partial(_user, hide), _KEY_BLOCK.sub(whole, text))
+    text = _SCHEME.sub(lambda match: f"{match[1]}{match[2]}{hide(match[3])}", text)
+    text = _PAIR.sub(partial(_pair, hide), text)
+    text = _UUID.sub(whole, _KNOWN_TOKEN.sub(whole, text))
+    return _LONG.sub(lambda match: hide(match[0]) if _looks_random(match[0]) else match[0], text)
+
+
+def _user(hide: Hide, match: re.Match[str]) -> str:
+    return f"{match[1]}{hide(match[2])}@"
+
+
+def _pair(hide: Hide, match: re.Match[str]) -> str:
+    if not is_secret(match[2]):
         return match[0]
-    quote = match[4][0] if match[4][0] in "'\"" else ""
-    return f"{match[1]}{match[2]}{match[1]}{match[3]}{quote}{HIDDEN}{quote}"
+    quote, value = match[4][0] if match[4][0] in "'\"" else "", match[4]
+    value = value[1:-1] if quote else value
+    return f"{match[1]}{match[2]}{match[1]}{match[3]}{quote}{hide(value)}{quote}"
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
     """Whether a name (`--db-password`, `API_KEY`, `apiKey`) is that of a secret."""
     if _SWITCHED_OFF.match(name):
         return False

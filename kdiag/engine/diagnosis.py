@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kdiag.attach.preflight import preflight
 from kdiag.attach.process import ProcessFacts, python_descendants
-from kdiag.core.model import Limitation
+from kdiag.core.detectors import detect_all
+from kdiag.core.model import Limitation, Report
 from kdiag.engine.live import Live
 from kdiag.engine.observe import Finished, Progress, observe
+from kdiag.engine.recording import Recording, read_recording
+from kdiag.engine.reporting import make_report
 from kdiag.engine.session import Session, limitation_of
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import from_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from kdiag.engine.inside import WayIn
 
@@ -60,12 +64,19 @@ class Diagnosis:
 
 
 def diagnosis(
-    pid: int, *, window_s: float, full: bool, children: bool, attach: WayIn = "auto", trace_s: float = 0.0
+    pid: int,
+    *,
+    window_s: float,
+    full: bool,
+    children: bool,
+    attach: WayIn = "auto",
+    trace_s: float = 0.0,
+    record: Path | None = None,
 ) -> Diagnosis:
     """Open a process, and with `children` the Python processes below it.
 
     With `attach` a probe is brought in when the observation begins; "auto" takes the best way that is open, and none
-    where all are closed.
+    where all are closed. What is seen is recorded in the file `record`, and of each process below in one beside it.
 
     With `trace_s` allocations are traced for so long, for which the observation takes its whole time.
 
@@ -83,7 +94,11 @@ def diagnosis(
         opened += _open_below(pid)
     rng = random.Random()  # noqa: S311 - jitter
     trace_s = min(trace_s, _LONGEST_TRACE * window_s)
-    sessions = tuple(Session(facts, denied, window_s, attach, REAL, rng, trace_s=trace_s) for facts, denied in opened)
+    files = (record and _beside(record, each.pid if below else None) for below, (each, _) in enumerate(opened))
+    sessions = tuple(
+        Session(each, why, window_s, attach, REAL, rng, trace_s=trace_s, record=file)
+        for (each, why), file in zip(opened, files, strict=True)
+    )
     problems = tuple(dict.fromkeys(limitation_of(denied) for _, denied in opened if denied is not None))
     return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full or trace_s > 0)
 
@@ -97,6 +112,25 @@ def live(pid: int, *, window_s: float, attach: WayIn = "none") -> Live:
     facts, denied = _open(pid)
     session = Session(facts, denied, window_s, attach, REAL, random.Random())  # noqa: S311 - jitter
     return Live(session, _title(facts, 0), window_s=window_s)
+
+
+def diagnosed(files: Sequence[Path]) -> Report:
+    """The report of what was recorded: of the first file, with those of the others as its children.
+
+    Raises:
+        KdiagError: a file cannot be read, or is no recording.
+    """
+    head, *below = (read_recording(file) for file in files)
+    return replace(_concluded(head), children=tuple(map(_concluded, below)))
+
+
+def _concluded(recording: Recording) -> Report:
+    return make_report(recording.whole, detect_all(recording.whole), recording.observation)
+
+
+def _beside(file: Path, pid: int | None) -> Path:
+    """Where a process below is recorded: shop.kdiag and shop.1234.kdiag."""
+    return file if pid is None else file.with_name(f"{file.stem}.{pid}{file.suffix}")
 
 
 def _open(pid: int) -> tuple[ProcessFacts, KdiagError | None]:

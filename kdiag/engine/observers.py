@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.interpreter import interpreter_ranges
 from kdiag.attach.memory import TargetMemory
-from kdiag.core.model import Limitation, ProbeSample
+from kdiag.core.model import Limitation, ProbeSample, Sample
 from kdiag.errors import KdiagError
 from kdiag.sources.collector import CollectorSource
 from kdiag.sources.heap import HeapSource
@@ -30,7 +30,6 @@ from kdiag.sources.thread_states import count_threads, read_states
 if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
     from kdiag.engine.inside import Inside
-    from kdiag.engine.recorder import Sample
     from kdiag.machinery.clock import Clock
     from kdiag.sources.pace import Tempo
 

@@ -15,12 +15,11 @@ from kdiag.core.model import (
     ProbeSample,
     ProcessSample,
     ProfileSample,
+    Sample,
     StackSample,
     Target,
     Window,
 )
-
-Sample = StackSample | ProcessSample | CollectorSample | ProfileSample | ProbeSample | HeapSample
 
 
 @dataclass

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from kdiag.core.catalog import dress, entry
 from kdiag.core.model import (
     Access,
+    AttachMethod,
     Cost,
     Observation,
     Outcome,
@@ -25,43 +26,18 @@ if TYPE_CHECKING:
     from kdiag.sources.loop import SourceLoop
 
 
-def make_report(
-    window: Window, outcomes: Sequence[Outcome], loops: Sequence[SourceLoop[Any]], cost: Cost, started_at: datetime,
-    *, readable: bool, method: Literal["preloaded", "pep768", "ptrace", "none"] = "none",
-) -> Report:  # fmt: skip
+def make_report(window: Window, outcomes: Sequence[Outcome], observation: Observation) -> Report:
     """Conclude from a window.
 
     Args:
         window: what was seen.
         outcomes: the detectors' words on it.
-        loops: the sources that looked, for their counts and rates.
-        cost: what the looking cost.
-        started_at: wall-clock time of the window's start.
-        readable: whether stacks could be read from outside.
-        method: how the probe got in, if it did.
+        observation: how it was looked at.
     """
     conclusion = conclude(window, outcomes)
-    by_name = {loop.name: loop for loop in loops}
-    from_outside: Access = "stacks" if readable else "process"
-    stacks = by_name.get("stacks")
     return Report(
         target=window.target,
-        observation=Observation(
-            started_at=started_at.isoformat(timespec="milliseconds"),
-            duration_s=round(window.duration_s, 2),
-            access="probe" if window.probe else from_outside,
-            attach_method=method,
-            samples=Samples(
-                stacks=len(window.stacks),
-                missed=stacks.missed if stacks else 0,
-                process=len(window.process),
-                collector=len(window.collector),
-                probe=len(window.probe),
-            ),
-            cost=cost,
-            rates_hz={loop.name: round(loop.taken / max(window.duration_s, 1e-6), 2) for loop in loops},
-            limitations=window.limitations,
-        ),
+        observation=observation,
         verdict=conclusion.verdict,
         severity=conclusion.severity,
         findings=tuple(dress(finding, entry(finding.verdict), window.target.pid) for finding in conclusion.findings),
@@ -70,3 +46,46 @@ def make_report(
         stacks=groups(window.stacks[-1]) if window.stacks else (),
         lines=window.lines,
     )
+
+
+def observed(
+    window: Window,
+    loops: Sequence[SourceLoop[Any]],
+    cost: Cost,
+    started_at: datetime,
+    *,
+    readable: bool,
+    method: AttachMethod,
+) -> Observation:
+    """How a window came to be.
+
+    Args:
+        window: what was seen.
+        loops: the sources that looked, for their counts and rates.
+        cost: what the looking cost.
+        started_at: wall-clock time of the window's start.
+        readable: whether stacks could be read from outside.
+        method: how the probe got in, if it did.
+    """
+    from_outside: Access = "stacks" if readable else "process"
+    return Observation(
+        started_at=wall_time(started_at),
+        duration_s=round(window.duration_s, 2),
+        access="probe" if window.probe else from_outside,
+        attach_method=method,
+        samples=Samples(
+            stacks=len(window.stacks),
+            missed=sum(loop.missed for loop in loops if loop.name == "stacks"),
+            process=len(window.process),
+            collector=len(window.collector),
+            probe=len(window.probe),
+        ),
+        cost=cost,
+        rates_hz={loop.name: round(loop.taken / max(window.duration_s, 1e-6), 2) for loop in loops},
+        limitations=window.limitations,
+    )
+
+
+def wall_time(at: datetime) -> str:
+    """A moment as reports write it."""
+    return at.isoformat(timespec="milliseconds")

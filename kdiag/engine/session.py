@@ -10,20 +10,23 @@ import random
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdiag import __version__
 from kdiag.attach.preflight import check_same
 from kdiag.attach.process import ProcessFacts
 from kdiag.core.detectors import detect_all
 from kdiag.core.mentioned import places, source_files
-from kdiag.core.model import Limitation, LineFacts, Outcome, Report, Target, Window
+from kdiag.core.model import AttachMethod, Limitation, Outcome, Report, Sample, Target, Window
 from kdiag.core.redact import redact_command
 from kdiag.core.verdict import settled
 from kdiag.engine.cost import CostMeter
 from kdiag.engine.inside import Inside, WayIn, go_in
 from kdiag.engine.observers import Observers, observers, probe_loop
 from kdiag.engine.recorder import Recorder
-from kdiag.engine.reporting import make_report
+from kdiag.engine.recording import SCHEMA, Header, RecordingWriter
+from kdiag.engine.reporting import make_report, observed, wall_time
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import Clock
 from kdiag.machinery.context import Context
@@ -34,7 +37,7 @@ from kdiag.sources.processes import started_at
 from kdiag.sources.source_lines import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 _MOST_PLACES = 600  # source places looked up for one window
@@ -57,6 +60,7 @@ class Session:
         way: how to get a probe in; with "auto" the observation goes on from outside where none can.
         tempo: what the person wishes of the sources, meanwhile.
         trace_s: for how long the probe traces allocations; 0 for not at all.
+        record: the file that all that is seen is recorded in, if that is wanted.
         inside: the probe, once one got in.
         refused: why none could.
     """
@@ -69,6 +73,7 @@ class Session:
     rng: random.Random
     tempo: Tempo = field(default_factory=Tempo)
     trace_s: float = 0.0
+    record: Path | None = None
     inside: Inside | None = field(default=None, init=False)
     refused: KdiagError | None = field(default=None, init=False)
     _ctx: Context | None = field(default=None, init=False)
@@ -76,6 +81,7 @@ class Session:
     _recorder: Recorder = field(init=False)
     _observers: Observers = field(init=False)
     _reader: SourceReader = field(init=False)
+    _writer: RecordingWriter | None = field(default=None, init=False)
     _group: Group = field(init=False)
     _wall_start: datetime = field(init=False)
     _cost: CostMeter = field(init=False)
@@ -100,15 +106,17 @@ class Session:
             self._ask_inside(self._ctx)
 
     def leave(self) -> None:
-        """Say goodbye to the probe; more than once does no harm."""
+        """Say goodbye to the probe, and close the recording; more than once does no harm."""
         if self.inside is not None:
             self.inside.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def start(self, ctx: Context) -> None:
         """Start the sources; they end with the context.
 
         Raises:
-            KdiagError: the target ended meanwhile, or its memory may not be read after all.
+            KdiagError: the target ended meanwhile, its memory may not be read after all, or nothing can be recorded.
         """
         self._wall_start = datetime.now(UTC)
         self._recorder = Recorder(target_of(self.facts), self.clock.now())
@@ -116,18 +124,38 @@ class Session:
         self._cost = CostMeter(self.clock)
         self._group = Group("kdiag")
         self._observers = observers(
-            self.facts, readable=self.denied is None, window_s=self.window_s, emit=self._recorder.add, clock=self.clock,
+            self.facts, readable=self.denied is None, window_s=self.window_s, emit=self._emit, clock=self.clock,
             rng=self.rng, tempo=self.tempo,
         )  # fmt: skip
         self._ctx = ctx
+        if self.record is not None:
+            self._begin_recording(self.record, ctx)
         for loop in self._observers.loops:
             self._begin(loop, ctx)
         self._ask_inside(ctx)
 
+    def _begin_recording(self, file: Path, ctx: Context) -> None:
+        header = Header(
+            SCHEMA, __version__, self._recorder.target, wall_time(self._wall_start), self._recorder.started_at,
+            self.denied is None, self._method, self._limitations(),
+        )  # fmt: skip
+        self._writer = RecordingWriter(file, self._reader, self.clock)
+        self._writer.begin(header)
+        self._group.start_with_context(ctx, self._writer.run, "recording")
+
+    def _emit(self, sample: Sample) -> None:
+        self._recorder.add(sample)
+        if self._writer is not None:
+            self._writer.add(sample)
+
+    @property
+    def _method(self) -> AttachMethod:
+        return self.inside.method if self.inside else "none"
+
     def _ask_inside(self, ctx: Context) -> None:
         if self.inside is not None:
             loop = probe_loop(
-                self.inside, self.facts.pid, readable=self.denied is None, emit=self._recorder.add, clock=self.clock,
+                self.inside, self.facts.pid, readable=self.denied is None, emit=self._emit, clock=self.clock,
                 rng=self.rng, tempo=self.tempo,
             )  # fmt: skip
             self._begin(loop, ctx)
@@ -162,10 +190,9 @@ class Session:
     def window(self, start: float = -math.inf) -> Window:
         """What was seen from `start` (session clock, seconds) up to now, with what the source says of it."""
         window = self.seen_since(start)
-        sources = self._reader.texts(source_files(window)[:_MOST_FILES])
-        return replace(
-            window, lines=self._lines(window), limitations=self._limitations(), ended=self.ended, sources=sources
-        )
+        sources = self._reader.texts(source_files(window.probe)[:_MOST_FILES])
+        lines = self._reader.around(places(window)[:_MOST_PLACES])
+        return replace(window, lines=lines, limitations=self._limitations(), ended=self.ended, sources=sources)
 
     def source(self, file: str) -> str:
         """The text of a source file, as the target sees it; "" where it is not readable."""
@@ -184,16 +211,23 @@ class Session:
         """Wait for the sources to end and conclude; the context must be done."""
         self.end_sources()
         window, outcomes = self.outcomes()
+        report = self.report(window, outcomes)
+        if self._writer is not None:
+            self._writer.finish(window, report.observation)
+            if self._writer.problem not in {None, *window.limitations}:
+                told = replace(report.observation, limitations=self._limitations())
+                report = replace(report, observation=told)
         self.leave()
-        return self.report(window, outcomes)
+        return report
 
     def report(self, window: Window, outcomes: Sequence[Outcome]) -> Report:
         """What is concluded of a window so far, and what the looking has cost until now."""
-        cost, method = self._cost.cost(), self.inside.method if self.inside else "none"
-        return make_report(
-            window, outcomes, self._loops, self.inside.with_cost(cost) if self.inside else cost, self._wall_start,
-            readable=self.denied is None, method=method,
+        cost = self._cost.cost()
+        observation = observed(
+            window, self._loops, self.inside.with_cost(cost) if self.inside else cost, self._wall_start,
+            readable=self.denied is None, method=self._method,
         )  # fmt: skip
+        return make_report(window, outcomes, observation)
 
     def end_sources(self) -> None:
         """Let go of the target from outside; the context must be done.
@@ -204,12 +238,6 @@ class Session:
         waiter.start()
         waiter.join(_END_GRACE_S)
         self._observers.close()
-
-    def _lines(self, window: Window) -> Mapping[tuple[str, int], LineFacts]:
-        """Of the lines that stacks stand at, and of those where the locks around them were taken."""
-        stands = self._reader.facts(places(window)[:_MOST_PLACES])
-        holds = {(file, line) for (file, _), facts in stands.items() for _, line in facts.holds}
-        return {**self._reader.facts(holds), **stands}
 
     def _limitations(self) -> tuple[Limitation, ...]:
         failed = tuple(
@@ -222,7 +250,8 @@ class Session:
         ended = (_ENDED,) if self.ended else ()
         swallowed = () if self.inside is None or self.inside.source.sees_swallowed else (unseen(self.facts.version),)
         adapters = self.inside.source.limitations if self.inside is not None else ()
-        return denied + ended + self._observers.limitations + failed + swallowed + adapters
+        unrecorded = (self._writer.problem,) if self._writer is not None and self._writer.problem else ()
+        return denied + ended + self._observers.limitations + failed + swallowed + adapters + unrecorded
 
 
 def target_of(facts: ProcessFacts) -> Target:

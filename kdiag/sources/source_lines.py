@@ -7,6 +7,7 @@ stacks because it needs the syntax tree of a file, once, after the looking is do
 from __future__ import annotations
 
 import ast
+import threading
 import tokenize
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -175,11 +176,12 @@ def _called(statement: ast.stmt | None, line: int) -> str:
 
 
 class SourceReader:
-    """Reads the target's files and answers for lines; every file is read and parsed once."""
+    """Reads the target's files and answers for lines, in any thread; every file is read and parsed once."""
 
     def __init__(self, root: str) -> None:
         self._root = Path(root)
-        self._files: dict[str, SourceFile | None] = {}
+        self._lock = threading.Lock()
+        self._files: dict[str, SourceFile | None] = {}  # guarded by _lock
 
     def facts(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LineFacts]:
         """Facts about (file, line) places; those that cannot be read are left out."""
@@ -191,14 +193,21 @@ class SourceReader:
                 known[file, line] = facts
         return known
 
+    def around(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], LineFacts]:
+        """The same, and facts about the lines where the locks around these places were taken."""
+        stands = self.facts(places)
+        holds = {(file, line) for (file, _), facts in stands.items() for _, line in facts.holds}
+        return {**self.facts(holds), **stands}
+
     def texts(self, files: Iterable[str]) -> dict[str, str]:
         """The text of files; those that cannot be read are left out."""
         return {file: source.text for file in files if (source := self._file(file)) is not None}
 
     def _file(self, file: str) -> SourceFile | None:
-        if file not in self._files:
-            self._files[file] = self._read(file)
-        return self._files[file]
+        with self._lock:
+            if file not in self._files:
+                self._files[file] = self._read(file)
+            return self._files[file]
 
     def _read(self, file: str) -> SourceFile | None:
         if not file.startswith("/"):

@@ -15,7 +15,7 @@ from kdiag.core.detectors import detect_all
 from kdiag.core.model import Cost, Window
 from kdiag.core.vitals import vitals
 from kdiag.engine.live import Deed, Picture, Signs, State
-from kdiag.engine.reporting import make_report
+from kdiag.engine.reporting import make_report, observed
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def picture(window: Window, *, state: State = "watching", inside: bool = False, history: int = 12) -> Picture:
     """What a feed would show of a window: judged, with its vital signs in `history` equal steps."""
-    report = make_report(
-        window, detect_all(window), (), Cost(0.0, 0.0, 3.0), STARTED, readable=bool(window.stacks),
-        method="ptrace" if inside else "none",
-    )  # fmt: skip
+    observation = observed(
+        window, (), Cost(0.0, 0.0, 3.0), STARTED, readable=bool(window.stacks), method="ptrace" if inside else "none"
+    )
+    report = make_report(window, detect_all(window), observation)
     step = window.duration_s / history
     starts = [window.started_at + number * step for number in range(history)]
     signs = [Signs(start + step - window.started_at, vitals(window.between(start, start + step))) for start in starts]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from kdiag.cli import diagnostics, exit_codes, output, reports
 from kdiag.cli.parameters import (
@@ -13,15 +15,15 @@ from kdiag.cli.parameters import (
     children_option,
     fail_options,
     output_option,
+    record_option,
     target_options,
 )
 from kdiag.core.model import INCONCLUSIVE
-from kdiag.engine.diagnosis import diagnosis
+from kdiag.engine.diagnosis import diagnosed, diagnosis
 from kdiag.engine.targets import find_pid
+from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kdiag.core.model import Severity
     from kdiag.engine.inside import WayIn
 
@@ -34,7 +36,16 @@ Examples:
   kdiag diagnose 1234 --attach none           from outside only
   kdiag diagnose 1234 --trace-allocations 5s  and the lines that create what leaks
   kdiag diagnose 1234 --attach preloaded      a service that was started by kdiag run, without ptrace
+  kdiag diagnose 1234 --record shop.kdiag     keep what was seen,
+  kdiag diagnose --from shop.kdiag          and conclude from it, here or elsewhere
 """
+
+# What says how to look, or at whom: nothing that a recording could still be asked for.
+_OF_THE_OBSERVATION = {
+    "pid": "PID", "name": "--name", "port": "--port", "window_s": "--for", "full": "--full", "children": "--children",
+    "attach": "--attach", "trace_s": "--trace-allocations",
+    "record_file": "--record",
+}  # fmt: skip
 
 
 @click.command("diagnose", epilog=_EPILOG)
@@ -59,11 +70,18 @@ Examples:
     help="Trace allocations for so long at most (tracemalloc), for the lines that open, start or allocate what leaks: "
     "each costs ten times as much meanwhile.",
 )  # fmt: skip
+@record_option
+@click.option(
+    "--from", "recorded", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Conclude from what --record has kept, without a process; once for each file of a tree, its head first.",
+)  # fmt: skip
 @fail_options
 @output_option
+@click.pass_context
 def command(
+    context: click.Context,
     pid: int | None, name: str | None, port: int | None, window_s: float, full: bool, children: bool,
-    attach: WayIn, form: str, trace_s: float | None,
+    attach: WayIn, form: str, trace_s: float | None, record_file: Path | None, recorded: tuple[Path, ...],
     fail_on: Severity | None, min_confidence: float, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Say what is wrong with a running Python process, where, how it is known, and what to do.
@@ -71,6 +89,12 @@ def command(
     PID is the process to observe. It is never stopped. What kdiag brings into it only looks, and leaves with it.
     """
     output.check_writable(output_file)
+    output.check_writable(record_file)
+    if recorded:
+        _check_alone(context)
+        report = diagnosed(recorded)
+        output.write(reports.render(report, form, output_file), output_file)
+        return exit_codes.of_report(report, fail_on, min_confidence)
     target = diagnosis(
         find_pid(pid, name, port),
         window_s=window_s,
@@ -78,6 +102,7 @@ def command(
         children=children,
         attach=attach,
         trace_s=trace_s or 0.0,
+        record=record_file,
     )
     for problem in target.problems:
         diagnostics.warning(problem)
@@ -91,3 +116,18 @@ def command(
     if target.problems and finished.report.verdict == INCONCLUSIVE:
         return exit_codes.CANNOT_OBSERVE
     return exit_codes.of_report(finished.report, fail_on, min_confidence)
+
+
+def _check_alone(context: click.Context) -> None:
+    """A recording was made with the options that it was made with.
+
+    Raises:
+        KdiagError: `usage`.
+    """
+    given = [name for name in _OF_THE_OBSERVATION if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        options = ", ".join(_OF_THE_OBSERVATION[name] for name in given)
+        raise KdiagError(
+            "usage", f"--from names what was seen already, so {options} cannot be.",
+            hint="kdiag diagnose --from FILE", exit_code=USAGE,
+        )  # fmt: skip

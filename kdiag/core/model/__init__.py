@@ -18,6 +18,7 @@ from kdiag.core.model.crashes import (
 )
 from kdiag.core.model.ended import Ended, EndedThread
 from kdiag.core.model.findings import (
+    AttachMethod,
     Cost,
     Evidence,
     Finding,
@@ -77,7 +78,7 @@ from kdiag.core.model.samples import (
     ThreadSample,
     Wait,
 )
-from kdiag.core.model.window import Window
+from kdiag.core.model.window import Sample, Window
 
 __all__ = [
     "HEALTHY",
@@ -87,6 +88,7 @@ __all__ = [
     "AllocationLine",
     "Allocations",
     "Allocator",
+    "AttachMethod",
     "Child",
     "ClassPlace",
     "Collection",
@@ -132,6 +134,7 @@ __all__ = [
     "ProfiledStack",
     "Remedy",
     "Report",
+    "Sample",
     "Samples",
     "Seeing",
     "Severity",

@@ -12,6 +12,8 @@ from typing import Literal
 
 from kdiag.core.model.samples import Access, Frame, Limitation, LineFacts, Severity, Target
 
+AttachMethod = Literal["preloaded", "pep768", "ptrace", "none"]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -137,7 +139,7 @@ class Observation:
     access: Access
     samples: Samples
     cost: Cost
-    attach_method: Literal["preloaded", "pep768", "ptrace", "none"] = "none"
+    attach_method: AttachMethod = "none"
     rates_hz: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     limitations: tuple[Limitation, ...] = ()
 

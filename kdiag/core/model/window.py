@@ -23,6 +23,8 @@ from kdiag.core.model.samples import (
     Target,
 )
 
+Sample = StackSample | ProcessSample | CollectorSample | ProfileSample | ProbeSample | HeapSample
+
 
 class _Timed(Protocol):
     @property
@@ -70,6 +72,7 @@ class Window:
             stacks=_between(self.stacks, start, end), process=_between(self.process, start, end),
             collector=_between(self.collector, start, end), profile=_between(self.profile, start, end),
             probe=_between(self.probe, start, end), heap=_between(self.heap, start, end),
+            ended=self.ended and end >= self.ended_at,
         )  # fmt: skip
 
 
