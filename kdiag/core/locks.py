@@ -15,7 +15,7 @@ from kdiag.core.model import Frame, LineFacts, ThreadSample, Wait
 from kdiag.core.threads import Waiting, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
 # Locks on one line have one futex word each up to 3.12; later ones park threads on words of the threads' own.
 _WORD_IS_LOCK_BELOW = (3, 13)
@@ -103,6 +103,11 @@ def _condition_caller(frames: Sequence[Frame]) -> int | None:
     if functions[:1] != [("threading.py", "wait")]:
         return None
     return 2 if functions[1:] == [("threading.py", "wait_for")] else 1
+
+
+def identity(want: Want, python: str) -> Hashable:
+    """What is equal for all who wait for the same lock: its futex word where that is the lock's, else its name."""
+    return want.address if want.address and _words_tell(python) else want.locks
 
 
 def distinct(wants: list[Want], python: str) -> int:

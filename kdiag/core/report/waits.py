@@ -14,11 +14,12 @@ from kdiag.core.model import Place, ProbedTask, ProbedThread, Window
 from kdiag.core.owners import HELD, LastingWait, circles, key_of, lasting_waits, what_of
 from kdiag.core.report.layout import clean, join_or_break, wrap
 from kdiag.core.report.stacks import place
+from kdiag.core.wait_graph import STILL_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kdiag.core.model import Frame, LineFacts, ProbedWait, Target, WaitsSample
+    from kdiag.core.model import Frame, LineFacts, ProbedWait, ProbeSample, Target, WaitsSample
     from kdiag.core.owners import Key, Step
     from kdiag.core.report.style import Style
 
@@ -32,7 +33,10 @@ class Waits:
     """Who waits for whom in the last of some looks, and what has not changed since the first."""
 
     def __init__(
-        self, target: Target, samples: Sequence[WaitsSample], lines: Mapping[tuple[str, int], LineFacts]
+        self,
+        target: Target,
+        samples: Sequence[WaitsSample] | Sequence[ProbeSample],
+        lines: Mapping[tuple[str, int], LineFacts],
     ) -> None:
         self.pid = target.pid
         self.samples = samples
@@ -52,11 +56,15 @@ class Waits:
         return sum(1 for who in self.samples[-1].parties() if who.wait and not _is_told(who.wait))
 
     def circles(self) -> Iterator[tuple[Sequence[Step], Sequence[Place], str]]:
-        """The circles of those that stood still all the time, each with its places and its title."""
-        still = {key: each for key, each in self._still.items() if each.span_s >= self.span_s}
-        for ring in circles(still):
+        """The circles of those that stood still, for long or at every look, each with its places and its title."""
+        for ring in self.rings():
             places = tuple(places_of(ring, self.ownership))
             yield ring, places, title_of(ring, places)
+
+    def rings(self) -> Iterator[Sequence[Step]]:
+        """The same without words."""
+        enough_s = min(self.span_s, STILL_S)
+        yield from circles({key: each for key, each in self._still.items() if each.span_s >= enough_s})
 
     def circles_json(self) -> list[dict[str, Any]]:
         """The circles as data."""
@@ -74,13 +82,17 @@ class Waits:
         depth = who.wait.depth if who.wait else 0
         return self.ownership.own(who.frames[depth:]) or (who.frames[depth] if depth < len(who.frames) else None)
 
-    def enders(self, wait: ProbedWait) -> list[str]:
-        """The names of those who can end a wait, as far as they are known."""
+    def ends(self, wait: ProbedWait) -> list[Key]:
+        """Those who can end a wait, as far as they are known."""
         keys: list[Key] = [("thread", wait.owner)] if wait.owner else []
         keys += [("thread", ident) for ident in wait.workers]
         keys += [("task", task) for task in wait.tasks]
         keys += [(kind, each) for each in wait.holders for kind in ("thread", "task") if (kind, each) in self.names]
-        return [self.names.get(key, f"another {key[0]}") for key in keys]
+        return keys
+
+    def enders(self, wait: ProbedWait) -> list[str]:
+        """Their names."""
+        return [self.names.get(key, f"another {key[0]}") for key in self.ends(wait)]
 
 
 def name_of(who: Party) -> str:
@@ -94,32 +106,38 @@ def _is_told(wait: ProbedWait) -> bool:
 
 def render(waits: Waits, style: Style, width: int) -> Iterator[str]:
     """Lines for people."""
-    told = waits.told
-    looks = f"{len(waits.samples)} looks over {waits.span_s:.1f} s" if waits.span_s else "One look"
-    said = f"{looks}: {_count(len(told))} for somebody, or for what somebody holds"
-    if waits.untold:
-        said += f"; {_count(waits.untold)} for work, for events or for a time"
-    yield from wrap(f"{said}.", width)
+    yield from wrap(summary(waits), width)
     yield from circle_lines(waits, style, width)
-    for group in _groups(told):
+    for group in _groups(waits.told):
         yield ""
         yield from _group(group, waits, style, width)
 
 
+def summary(waits: Waits) -> str:
+    """How many wait."""
+    looks = f"{len(waits.samples)} looks over {waits.span_s:.1f} s" if waits.span_s else "One look"
+    said = f"{looks}: {_count(len(waits.told))} for somebody, or for what somebody holds"
+    if waits.untold:
+        said += f"; {_count(waits.untold)} for work, for events or for a time"
+    return f"{said}."
+
+
 def circle_lines(waits: Waits, style: Style, width: int) -> Iterator[str]:
     """The circles, each after an empty line."""
-    for _, places, title in waits.circles():
+    for ring, places, title in waits.circles():
         yield ""
-        yield from _circle(places, title, waits, style, width)
+        yield from _circle(min(each.span_s for each, _ in ring), places, title, waits, style, width)
 
 
-def _circle(places: Sequence[Place], title: str, waits: Waits, style: Style, width: int) -> Iterator[str]:
+def _circle(
+    span_s: float, places: Sequence[Place], title: str, waits: Waits, style: Style, width: int
+) -> Iterator[str]:
     for number, line in enumerate(wrap(f"CIRCLE {title}", width, "", "  ")):
         yield style.paint("critical", line[:6]) + style.paint("strong", line[6:]) if number == 0 else line
     for each in places:
         thread = f"[{each.thread}]"
         yield from join_or_break((f"{each.role}:", place(each.file, each.line), each.function, thread), width, "  ")
-    seen = f"Nobody in it moved for {waits.span_s:.1f} s" if waits.span_s else "It was seen once"
+    seen = f"Nobody in it moved for {span_s:.1f} s" if span_s else "It was seen once"
     yield from wrap(f"{seen}. It is proven after 3 s: kdiag diagnose {waits.pid}", width, "  ")
 
 
@@ -149,10 +167,15 @@ def _group(group: Sequence[Party], waits: Waits, style: Style, width: int) -> It
             yield from join_or_break((place(frame.file, frame.line), frame.function), width, "    ")
 
 
+def thing_of(wait: ProbedWait) -> str:
+    """What is waited for: "lock shop.stock", "the result x"."""
+    kind = "" if wait.kind in {"thread", "task", "tasks", "future"} else ("lock" if wait.kind == "rlock" else wait.kind)
+    return f"{kind} {wait.name}" if kind and wait.name else what_of(wait)
+
+
 def head_of(wait: ProbedWait, waits: Waits) -> str:
     """What is waited for and who can end that: "lock shop.stock, held by returns"."""
-    kind = "" if wait.kind in {"thread", "task", "tasks", "future"} else ("lock" if wait.kind == "rlock" else wait.kind)
-    what = f"{kind} {wait.name}" if kind and wait.name else what_of(wait)
+    what = thing_of(wait)
     enders = waits.enders(wait)
     if wait.kind in HELD:
         if not enders:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kdiag.tui.views.findings import FindingsView
+from kdiag.tui.views.locks import LocksView
 from kdiag.tui.views.log import LogView
 from kdiag.tui.views.tasks import TasksView
 
@@ -18,5 +19,6 @@ def views(feed: Feed) -> list[View[Any]]:
     return [
         FindingsView(feed.source),
         TasksView(),
+        LocksView(),
         LogView(),
     ]
