@@ -113,6 +113,8 @@ class KdiagApp(App[int]):
 
     def on_kdiag_app_made(self, message: Made) -> None:
         """Put it up, and keep account of how long that takes."""
+        if not self.main.query("Footer"):  # the screen is being taken down
+            return
         began = time.perf_counter()
         self.main.show(message.frame)
         tally = self.frames.tally
