@@ -25,6 +25,7 @@ LOOKS = 3  # a probe is asked every 2.5 s at least
 
 _WAITS = {
     ("sqlalchemy/util/queue.py", "get"): "sqlalchemy",
+    ("psycopg_pool/pool.py", "_getconn_unchecked"): "psycopg",
     ("urllib3/connectionpool.py", "_get_conn"): "urllib3",
     ("httpcore/_sync/connection_pool.py", "wait_for_connection"): "httpcore",
 }
@@ -33,6 +34,7 @@ _CALLED = {
     "urllib3": "urllib3's pool",
     "httpcore": "httpx's pool",
     "aiohttp": "aiohttp's pool",
+    "psycopg": "psycopg's pool",
     "concurrent.futures.process": "ProcessPoolExecutor",
     "multiprocessing.pool": "multiprocessing's Pool",
     "celery": "Celery's pool",
@@ -129,17 +131,18 @@ def _standing(seen: Sequence[tuple[float, ProbedPool]]) -> Sequence[tuple[float,
 
 def _mark(pool: ProbedPool) -> tuple[object, ...]:
     """What changes when anything comes back to the pool."""
-    first = 0 if pool.lends and pool.waiting else pool.first  # threads stand in no order
+    first = 0 if pool.lends else pool.first  # who gives up waiting, or asks again, brings nothing back
     return pool.taken, first, frozenset(pool.out), pool.done, frozenset(pool.holding)
 
 
 def _rests(pool: ProbedPool, waiting: Sequence[Track], holding: Sequence[Track], until: float) -> Iterator[float]:
-    """Since when a thread waits; where the pool does not tell what is out, since when no thread moved that has it."""
+    """Where no number tells that all stood still: since when a thread waits, and no thread moved that has something."""
     yield 0.0
+    if pool.out or pool.counted:
+        return
     if waiting:
         yield min(_since(track, until) for track in waiting)
-    if not pool.out:
-        yield from (_since(track, until) for track in holding)
+    yield from (_since(track, until) for track in holding)
 
 
 def _children_rest(window: Window, since: float) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.targets import Target
 
-LENDERS = {"sqlalchemy", "urllib3", "httpcore", "aiohttp"}
+LENDERS = {"sqlalchemy", "psycopg", "urllib3", "httpcore", "aiohttp"}
 PROCESSES = {"concurrent.futures.process", "multiprocessing.pool"}
 
 
@@ -49,7 +49,7 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
         found = {pool["kind"] for pool in seen["pools"] if pool["queued"]}
         lent = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["lends"]]
         other = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["kind"] in PROCESSES]
-        return found >= LENDERS | PROCESSES | {"dramatiq"} and lent == [6] * 7 and sorted(other) == [6, 8]
+        return found >= LENDERS | PROCESSES | {"dramatiq"} and lent == [6] * 9 and sorted(other) == [6, 8]
 
     with looking("pools_of_every_kind") as (target, look):
         until(full, "not all pools are full", within_s=30.0)
@@ -57,7 +57,7 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
     again = next(number for number, line in enumerate(text, 1) if "await function()" in line)
     assert seen["failed"] == []
     pools = {pool["waiting"][0] if pool["waiting"] else pool["kind"]: pool for pool in seen["pools"]}
-    for name in ("by_sqlalchemy", "by_urllib3", "by_requests", "by_httpx"):
+    for name in ("by_sqlalchemy", "by_psycopg", "by_urllib3", "by_requests", "by_httpx"):
         pool = pools[name]
         assert (pool["lends"], pool["size"], pool["taken"], pool["queued"]) == ("connection", 2, 2, 4), pool
         assert (pool["waiting"], pool["holding"]) == ([name] * 4, [name] * 2), pool
@@ -69,7 +69,7 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
     assert [text[line - 1].split("(")[0] for _, line, _ in pools["concurrent.futures.process"]["runs"]] == [
         "def crunch", "def crunch",
     ]  # fmt: skip
-    for name, lines in (("aiohttp", 1), ("httpcore", 1), ("sqlalchemy", 2)):  # what tasks wait for
+    for name, lines in (("aiohttp", 1), ("httpcore", 1), ("sqlalchemy", 2), ("psycopg", 2)):  # what tasks wait for
         pool = pools[name]
         assert (pool["size"], pool["taken"], pool["queued"]) == (2, 2, 4), pool
         assert [(role, count) for role, count, _ in pool["tasks"]] == [("waits", 4), ("holds", 2)], pool

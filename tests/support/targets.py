@@ -33,6 +33,7 @@ from tests.support.traffic import Traffic
 REPOSITORY = Path(__file__).resolve().parents[2]
 TARGETS = "tests.targets"
 MARK = "KDIAG_TEST_TARGET"
+FOLDER = "KDIAG_TEST_FOLDER"  # for what it writes: gone when it is
 
 _numbers = itertools.count()
 _running: set[str] = set()  # marks of the targets whose context is open, or could not be left cleanly
@@ -114,6 +115,7 @@ def start_target(
     with contextlib.ExitStack() as stack:
         stderr = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
         root = stack.enter_context(_placed(script, interpreter))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kdiag-target-", ignore_cleanup_errors=True))
         source, command = _command(script, root)
         inside = Path("/") / root.relative_to(interpreter.root)
         variables = dict(env or {})
@@ -125,6 +127,7 @@ def start_target(
                 "PYTHONPATH": path,
                 "PYTHONDONTWRITEBYTECODE": "1",
                 MARK: mark,
+                FOLDER: folder,
                 **variables,
             },
             stdin=subprocess.DEVNULL,

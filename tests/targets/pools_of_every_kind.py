@@ -1,4 +1,4 @@
-"""Sick: pool-exhaustion, of eleven pools at once; with the argument `busy` the same pools are full, but all goes on.
+"""Sick: pool-exhaustion, of thirteen pools at once; with the argument `busy` the same pools are full, but all goes on.
 
 To blame: of each pool the line that has what it lends, or the function that its workers do not come back from. Each is
 marked with the pool's kind. A silent server stands for a slow one.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import dramatiq
 import httpx
+import psycopg_pool
 import requests
 import urllib3
 from dramatiq.brokers.stub import StubBroker
@@ -27,6 +28,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
+from tests.targets._postgres import serve as serve_postgres
 from tests.targets._ready import listen, ready, stay, wait_until
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ async_engine = create_async_engine(
 plain = urllib3.HTTPConnectionPool(host, port, maxsize=SIZE, block=True)
 session = requests.Session()
 session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=SIZE, pool_block=True))
+postgres = serve_postgres()
+database = psycopg_pool.ConnectionPool(postgres, min_size=SIZE, num_workers=1, timeout=120, name="orders", open=True)
 client = httpx.Client(limits=httpx.Limits(max_connections=SIZE), timeout=None)  # noqa: S113 - it is what is sick
 broker = StubBroker()
 dramatiq.set_broker(broker)
@@ -68,6 +72,12 @@ def linger() -> None:
 def by_sqlalchemy() -> None:
     with engine.connect() as connection:
         connection.execute(text("select 1"))
+        linger()
+
+
+def by_psycopg() -> None:
+    with database.connection() as connection:
+        connection.execute("select 1")
         linger()
 
 
@@ -107,6 +117,12 @@ async def by_async_sqlalchemy() -> None:
         await asyncio.sleep(PAUSE_S if BUSY else 600)  # CULPRIT async_sqlalchemy
 
 
+async def by_async_psycopg(pool: Any) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("select 1")
+        await asyncio.sleep(PAUSE_S if BUSY else 600)  # CULPRIT async_psycopg
+
+
 async def again(function: Any) -> None:
     while True:
         await function()
@@ -117,8 +133,13 @@ async def tasks() -> None:
     limits = httpx.Limits(max_connections=SIZE)
     one = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout())
     other = httpx.AsyncClient(limits=limits, timeout=None)  # noqa: S113
-    both = (functools.partial(by_aiohttp, one), functools.partial(by_async_httpx, other))
-    await asyncio.gather(*(again(each) for each in (*both, by_async_sqlalchemy) for _ in range(CLIENTS)))
+    async_database = psycopg_pool.AsyncConnectionPool(
+        postgres, min_size=SIZE, num_workers=1, timeout=120, name="invoices", open=False
+    )
+    await async_database.open()
+    users = ((by_aiohttp, one), (by_async_httpx, other), (by_async_psycopg, async_database))
+    work = [by_async_sqlalchemy, *(functools.partial(user, pool) for user, pool in users)]
+    await asyncio.gather(*(again(each) for each in work for _ in range(CLIENTS)))
 
 
 def serve(connection: socket.socket) -> None:
@@ -159,7 +180,7 @@ def main() -> None:
     def by_multiprocessing() -> None:
         pool.apply(crunch, (seconds,))  # CULPRIT multiprocessing
 
-    for function in (by_sqlalchemy, by_urllib3, by_requests, by_httpx, by_multiprocessing):
+    for function in (by_sqlalchemy, by_psycopg, by_urllib3, by_requests, by_httpx, by_multiprocessing):
         for number in range(CLIENTS):
             threading.Thread(
                 target=forever, args=(function,), name=f"{function.__name__}-{number}", daemon=True

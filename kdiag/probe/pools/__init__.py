@@ -27,6 +27,7 @@ BUILT_IN = {
     "anyio": "anyio._backends._asyncio",
     "waitress": "waitress.task",
     "sqlalchemy": "sqlalchemy.pool.impl",
+    "psycopg": "psycopg_pool.pool",
     "urllib3": "urllib3.connectionpool",
     "httpcore": "httpcore",
     "aiohttp": "aiohttp.connector",

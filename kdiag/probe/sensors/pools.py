@@ -36,6 +36,7 @@ _POOLS = 64
 _OUT = 256
 _FUNCTIONS = 8
 _FRAMES = 24
+_OF_TASKS = frozenset({"waits", "holds"})
 
 
 class _Seen:
@@ -123,7 +124,7 @@ class PoolsNow:
             for depth in range(len(frames)):
                 for adapter, role, pool in self._adapters.found(frames, depth):
                     new, seen = id(pool) not in self.found, self._seen(adapter, pool)
-                    if seen is not None:
+                    if seen is not None and role in _OF_TASKS:
                         seen.awaits[task, role] = frames[depth:]
                     if seen is not None and new:
                         self._describe(seen)

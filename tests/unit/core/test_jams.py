@@ -135,6 +135,14 @@ def test_workers_in_processes_are_put_down_to_the_function_that_they_run() -> No
     assert asked.endswith("in its queue, waited for at app.py:40")
 
 
+def test_who_gives_up_waiting_and_asks_again_does_not_make_a_pool_move() -> None:
+    waiting = [moving(f"order-{n}", *IN_QUEUE, app(40, "order"), *BOOT) for n in range(4)]
+    asked_again = with_probe(
+        scene(idle_main(), *HOLDING, *waiting), pools=lambda at: [replace(POOL, waiting=(4, 5), first=int(at))]
+    )
+    assert "held at app.py:60 for the whole 9.5 s while 4 more wait" in found(detect(asked_again)).title
+
+
 def test_tasks_of_asyncio_are_blamed_alike() -> None:
     tasks = (("waits", 4, (app(70, "ask"),)), ("holds", 2, (app(71, "read"),)))
     pool = replace(POOL, kind="httpcore", name="", waiting=(), holding=(), out=(), tasks=tasks, done=9, counted=True)
