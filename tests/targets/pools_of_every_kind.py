@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -25,6 +26,7 @@ import requests
 import urllib3
 from celery.worker import state as celery_state
 from dramatiq.brokers.stub import StubBroker
+from kombu.transport.memory import Channel
 from requests.adapters import HTTPAdapter
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -197,7 +199,7 @@ def main() -> None:
     threading.Thread(target=asyncio.run, args=(tasks(),), name="loop", daemon=True).start()
     for submit, pending in (
         (lambda: executor.submit(crunch, seconds), lambda: len(executor._pending_work_items)),
-        (resize.delay, lambda: len(celery_state.reserved_requests)),
+        (resize.delay, lambda: len(celery_state.reserved_requests) + sum(map(Queue.qsize, Channel.queues.values()))),
         (mail.send, lambda: worker.work_queue.qsize() + broker.queues["default"].qsize()),
     ):
         threading.Thread(target=feed, args=(submit, pending), daemon=True).start()

@@ -25,7 +25,7 @@ def pool_of(frame: Any, look: Any) -> Any:
     return look.local(frame, "self")
 
 
-def state_of(worker: Any, _frame: Any, look: Any) -> dict[str, Any]:
-    """Its queue is in the broker."""
-    done = look.number(look.attribute(worker, "successful_job_count"))
+def state_of(worker: Any, frame: Any, look: Any) -> dict[str, Any]:
+    """Its queue is in the broker. It counts jobs itself; what counts for statistics is counted there, too."""
+    done = look.local(frame, "completed_jobs") if frame is not None else None
     return {"name": look.own(worker).get("name"), "size": 1, "done": done}
