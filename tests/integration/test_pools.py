@@ -13,15 +13,30 @@ from tests.targets.truth import culprit_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.support.targets import Target
 
+RQ_WORKER = """
+import time
+
+import fakeredis
+import rq
+from tests.targets._ready import ready
+
+broker = fakeredis.FakeStrictRedis()
+queue = rq.Queue("mails", connection=broker)
+for seconds in (0, 0, 600):
+    queue.enqueue(time.sleep, seconds)
+ready()
+rq.SimpleWorker([queue], connection=broker, name="mailer").work(logging_level="WARNING")
+"""
 LENDERS = {"sqlalchemy", "psycopg", "urllib3", "httpcore", "aiohttp"}
 PROCESSES = {"concurrent.futures.process", "multiprocessing.pool"}
 
 
 @contextlib.contextmanager
-def looking(script: str, *arguments: str) -> Iterator[tuple[Target, Callable[[], dict[str, Any]]]]:
+def looking(script: str | Path, *arguments: str) -> Iterator[tuple[Target, Callable[[], dict[str, Any]]]]:
     """A target, and a look at its threads and pools with names in place of idents."""
     with start_target(script, *arguments, timeout=60.0) as target:
         attachment = attach(read_facts(target.pid))
@@ -120,3 +135,18 @@ def test_leaks_are_named_by_what_keeps_them_and_the_line_that_puts_them_there() 
     (asyncs,) = (pool for pool in pools if not pool["kept"])
     (held,) = ([count, frames] for role, count, frames in asyncs["tasks"] if role == "holds")
     assert (held[0], held[1][1][1]) == (2, lines["report"])
+
+
+def test_an_rq_worker_is_a_pool_of_one(tmp_path: Path) -> None:
+    pools: list[Any] = []
+
+    def busy() -> bool:
+        pools[:] = look()["pools"]
+        return bool(pools) and pools[0]["done"] == 2 and not pools[0]["idle"]
+
+    script = tmp_path / "rq_worker.py"
+    script.write_text(RQ_WORKER)
+    with looking(script) as (_, look):
+        until(busy, "it does not work", within_s=30.0)
+    ((kind, name, size, counted),) = {(pool["kind"], pool["name"], pool["size"], pool["counted"]) for pool in pools}
+    assert (kind, name, size, counted) == ("rq", "mailer", 1, True)
