@@ -21,7 +21,7 @@ from kdiag.machinery.context import background, from_signal
 from kdiag.sources.native_symbols import profile_of
 from kdiag.sources.perf_events import PerfEvents
 from kdiag.sources.probe import START_WITHIN_S
-from kdiag.sources.probe_collector import Collector, account, read_collector, read_trace
+from kdiag.sources.probe_collector import account, read_collector, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -60,11 +60,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class CollectorTotal:
-    """All of it. `pauses` has (n, how many collections took 2^(n-1) to 2^n nanoseconds); `native` if it was wanted."""
+    """All of it; `native` if it was wanted."""
 
     facts: ProcessFacts
     account: CollectorAccount
-    pauses: tuple[tuple[int, int], ...]
     interrupted: bool
     native: NativeProfile | None = None
 
@@ -167,7 +166,7 @@ class Collecting:
             longest_s = max(longest_s, stretch.account.longest_s)
             yield stretch
         total = account(first, last, longest_s)
-        return CollectorTotal(self.facts, total, _pauses(first, last), context.done.is_set())
+        return CollectorTotal(self.facts, total, context.done.is_set())
 
 
 def undo(pid: int, way: WayIn) -> bool:
@@ -206,11 +205,6 @@ def _traced(channel: Channel, since: int, began: float) -> tuple[int, Trace]:
     number, collections = read_trace(channel, since)
     shown = tuple(replace(each, at=each.at - began) for each in collections)
     return number, Trace(shown, max(0, number - since - len(shown)))
-
-
-def _pauses(first: Collector, last: Collector) -> tuple[tuple[int, int], ...]:
-    before = dict(first.histogram)
-    return tuple((n, count - before.get(n, 0)) for n, count in last.histogram if count > before.get(n, 0))
 
 
 def collecting(

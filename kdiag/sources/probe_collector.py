@@ -126,7 +126,13 @@ def account(before: Collector, now: Collector, longest_s: float | None = None) -
         frozen=now.frozen,
         allocators=tuple(allocators),
         young=_pair(now.young, before.young),
+        pauses=_pauses(before, now),
     )
+
+
+def _pauses(before: Collector, now: Collector) -> tuple[tuple[int, int], ...]:
+    earlier = dict(before.histogram)
+    return tuple((n, count - earlier.get(n, 0)) for n, count in now.histogram if count > earlier.get(n, 0))
 
 
 def _longest(before: Collector, now: Collector) -> float:

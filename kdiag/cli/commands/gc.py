@@ -145,7 +145,7 @@ def _lines(watch: Collecting, seen: list[CollectorTotal], style: Style) -> Itera
             case CollectorTotal():
                 seen.append(event)
                 yield ""
-                yield from collector.render(event.account, event.pauses, style, output.width())
+                yield from collector.render(event.account, style, output.width())
                 if event.native is not None:
                     yield ""
                     yield from native_code.render(event.native, output.width())
@@ -182,5 +182,5 @@ def _data(watch: Collecting, seen: list[CollectorTotal]) -> Iterator[str]:
 
 
 def _total(total: CollectorTotal) -> dict[str, Any]:
-    told = collector.to_json(total.account, total.pauses, pid=total.facts.pid, interrupted=total.interrupted)
+    told = collector.to_json(total.account, pid=total.facts.pid, interrupted=total.interrupted)
     return told | ({"native": native_code.to_json(total.native)} if total.native is not None else {})

@@ -53,6 +53,7 @@ class CollectorAccount:
         frozen: objects that `gc.freeze` has put out of the collector's sight.
         young: about how many objects collections of the youngest generation looked at, and how many they freed; with
             many collections those of some.
+        pauses: (n, how many of the timed ones took 2^(n-1) to 2^n nanoseconds).
     """
 
     span_s: float
@@ -68,6 +69,7 @@ class CollectorAccount:
     frozen: int
     allocators: tuple[Allocator, ...]
     young: tuple[int, int] = (0, 0)
+    pauses: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

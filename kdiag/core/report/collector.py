@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kdiag.core.frames import at, located
-from kdiag.core.report.layout import clean, table, wrap
+from kdiag.core.report.layout import clean, table, wrap, wrap_painted
 from kdiag.core.report.quantity import quantity
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Allocator, Collection, CollectorAccount, Frame
     from kdiag.core.report.style import Style
-
-Pauses = tuple[tuple[int, int], ...]  # (n, how many took 2^(n-1) to 2^n nanoseconds)
 
 _STEPS = ((20, "under 1 ms"), (23, "1 to 8 ms"), (27, "8 to 134 ms"), (30, "134 ms to 1.1 s"), (64, "over 1.1 s"))
 _PLACES = 8
@@ -69,25 +67,28 @@ def share(account: CollectorAccount) -> float:
     return min(1.0, sum(account.seconds) / account.span_s) if account.span_s > 0 else 0.0
 
 
-def render(account: CollectorAccount, pauses: Pauses, style: Style, width: int) -> Iterator[str]:
+def render(account: CollectorAccount, style: Style, width: int) -> Iterator[str]:
     """The sum, in lines for people."""
     count = sum(account.collections)
     text = f"{share(account):.0%} of the time goes to the collector: {count:,} collections in {account.span_s:.1f} s"
     if count:
         text += f", {quantity(sum(account.seconds), 's')} in all, the longest {quantity(account.longest_s, 's')}"
-    yield from wrap(style.paint("strong", f"{text}."), width)
+    yield from wrap_painted(style, "strong", f"{text}.", width)
     yield from wrap(_settings(account), width)
     if account.timed < count:
         yield from wrap(f"{count - account.timed:,} of them were not timed: too many came at once.", width)
-    if pauses:
+    if count:
         yield ""
-        yield from table([("PAUSES", "COLLECTIONS"), *_histogram(pauses)], "", numbers=frozenset({1}))
+        yield from generations(account)
+    if account.pauses:
+        yield ""
+        yield from table([("PAUSES", "COLLECTIONS"), *_histogram(account.pauses)], "", numbers=frozenset({1}))
     if account.allocators:
         yield ""
         yield from _allocators(account.allocators)
 
 
-def to_json(account: CollectorAccount, pauses: Pauses, *, pid: int, interrupted: bool) -> dict[str, Any]:
+def to_json(account: CollectorAccount, *, pid: int, interrupted: bool) -> dict[str, Any]:
     """The same as data; times in seconds."""
     return {
         "pid": pid,
@@ -105,7 +106,7 @@ def to_json(account: CollectorAccount, pauses: Pauses, *, pid: int, interrupted:
         "thresholds": list(account.thresholds),
         "enabled": account.enabled,
         "frozen": account.frozen,
-        "pauses": [{"from_ns": 2 ** (n - 1), "to_ns": 2**n, "collections": count} for n, count in pauses],
+        "pauses": [{"from_ns": 2 ** (n - 1), "to_ns": 2**n, "collections": count} for n, count in account.pauses],
         "places": [
             {
                 "thread": each.thread, "collections": each.collections, "seconds": round(each.seconds, 6),
@@ -146,7 +147,22 @@ def _settings(account: CollectorAccount) -> str:
     return said
 
 
-def _histogram(pauses: Pauses) -> Iterator[tuple[str, str]]:
+def generations(account: CollectorAccount) -> Iterator[str]:
+    """A line for each generation, the youngest first."""
+    rows = [("GENERATION", "COLLECTIONS", "A SECOND", "TIME", "FREED", "THRESHOLD")]
+    for number, count in enumerate(account.collections):
+        seconds = account.seconds[number] if number < len(account.seconds) else None
+        freed = account.collected[number] if number < len(account.collected) else None
+        threshold = account.thresholds[number] if number < len(account.thresholds) else None
+        rows.append((
+            str(number), f"{count:,}", quantity(count / account.span_s, "count") if account.span_s > 0 else "-",
+            "-" if seconds is None else quantity(seconds, "s"), "-" if freed is None else f"{freed:,}",
+            "-" if threshold is None else f"{threshold:,}",
+        ))  # fmt: skip
+    yield from table(rows, "", numbers=frozenset(range(1, 6)))
+
+
+def _histogram(pauses: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
     """How many collections took how long, in a few steps."""
     low = 0
     for high, words in _STEPS:

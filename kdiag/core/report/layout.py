@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kdiag.core.report.style import Role, Style
+
 # A number and its unit stay on one line, and so does what a bracket opens.
 _GLUE = re.compile(r"(?<=\d) (?=(?:%|s|ms|min|h|Hz|B|KiB|MiB|GiB|TiB|CPU|of a core)(?![A-Za-z]))")
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
@@ -71,6 +73,11 @@ def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) ->
             line = f"{line} {word}" if line else word
     if line:
         yield lead + line.replace(_HARD_SPACE, " ")
+
+
+def wrap_painted(style: Style, role: Role, text: str, width: int, indent: str = "") -> Iterator[str]:
+    """The same, each line in the role's colour: `wrap` itself would make its escapes harmless."""
+    return (style.paint(role, line) for line in wrap(text, width, indent))
 
 
 def join_or_break(parts: Sequence[str], width: int, indent: str, deeper: str = "  ") -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kdiag.core.frames import at, located
-from kdiag.core.report.layout import clean, table, wrap
+from kdiag.core.report.layout import clean, table, wrap, wrap_painted
 from kdiag.core.report.quantity import quantity
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _types(growth: HeapGrowth | None, style: Style, width: int) -> Iterator[str]
     if growth is None:
         yield from wrap("The objects could not be counted by type often enough to compare.", width)
         return
-    yield from wrap(style.paint("strong", f"Types that grow ({growth.seen}, in {growth.span_s:.1f} s)"), width)
+    yield from wrap_painted(style, "strong", f"Types that grow ({growth.seen}, in {growth.span_s:.1f} s)", width)
     if not growth.types:
         yield from wrap("None of those that the collector watches; bytes, texts and numbers are not among them.", width)
         return
@@ -109,7 +109,7 @@ def _types(growth: HeapGrowth | None, style: Style, width: int) -> Iterator[str]
 def _keepers(keepers: Keepers, style: Style, width: int) -> Iterator[str]:
     where = "all modules" if keepers.whole else "the service's own modules"
     seen = f"{keepers.walks:,} walks from {where}, {keepers.visited:,} objects looked at"
-    yield from wrap(style.paint("strong", f"Containers that grow ({seen})"), width)
+    yield from wrap_painted(style, "strong", f"Containers that grow ({seen})", width)
     if not keepers.growing:
         yield from wrap("None. Watch for longer where memory grows slowly: --for 1m", width)
         return
@@ -129,7 +129,7 @@ def _allocations(allocations: Allocations, style: Style, width: int) -> Iterator
         yield from wrap(_NOT_TRACED.get(allocations.state, "The tracing did not end in time."), width)
         return
     since = "since the service traces itself" if allocations.foreign else f"in {allocations.seconds:.1f} s"
-    yield from wrap(style.paint("strong", f"Allocated {since}, and still alive"), width)
+    yield from wrap_painted(style, "strong", f"Allocated {since}, and still alive", width)
     rows = [("BYTES", "BLOCKS", "AT")]
     rows += [
         (quantity(each.bytes, "bytes"), f"{each.blocks:,}", clean(at(_own(each)))) for each in allocations.lines[:_ROWS]
@@ -141,7 +141,9 @@ def _created(allocations: Allocations, style: Style, width: int) -> Iterator[str
     if not allocations.created:
         return
     yield ""
-    yield from wrap(style.paint("strong", f"Opened or started in {allocations.seconds:.1f} s, and still there"), width)
+    yield from wrap_painted(
+        style, "strong", f"Opened or started in {allocations.seconds:.1f} s, and still there", width
+    )
     rows = [("COUNT", "OF", "AT")]
     rows += [(f"{each.count:,}", f"{each.kind}s", clean(at(_own(each)))) for each in allocations.created[:_ROWS]]
     yield from table(rows, "", numbers=frozenset({0}))

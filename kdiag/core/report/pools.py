@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.core.frames import at, located
 from kdiag.core.model import ProbedPool, StackSample
-from kdiag.core.report.layout import clean, table, wrap
+from kdiag.core.report.layout import clean, table, wrap, wrap_painted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,7 +140,9 @@ def _details(pool: ProbedPool, seen: Watched, style: Style, width: int) -> Itera
     yield from (f"  {count} × {_shown(frame)} runs there" for frame, count in Counter(pool.runs).most_common(_PLACES))
     for keeper in pool.leaks or ():
         filled = f", put there at {_shown(keeper.filled_at)}" if keeper.filled_at else ""
-        yield from wrap(style.paint("critical", f"{keeper.count} × kept in {clean(keeper.name)}{filled}"), width, "  ")
+        yield from wrap_painted(
+            style, "critical", f"{keeper.count} × kept in {clean(keeper.name)}{filled}", width, "  "
+        )
     yield from _sits(pool.waiting, seen, "wait at ")
     for role, count, frames in pool.tasks[:_PLACES]:
         yield f"  {count} {'task' if count == 1 else 'tasks'} × {_TASKS.get(role, role)} {_where(frames)}"
@@ -149,7 +151,7 @@ def _details(pool: ProbedPool, seen: Watched, style: Style, width: int) -> Itera
         lent = f"{'has' if one else 'have'} a {pool.lends} already"
         queued = f"{'waits' if one else 'wait'} for tasks that stand in this pool's own queue"
         words = f"{len(pool.nested)} of them {lent if pool.lends else queued}: a nested wait."
-        yield from wrap(style.paint("critical", words), width, "  ")
+        yield from wrap_painted(style, "critical", words, width, "  ")
 
 
 def _sits(idents: Sequence[int], seen: Watched, what: str) -> Iterator[str]:

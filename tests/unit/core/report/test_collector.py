@@ -35,8 +35,8 @@ ACCOUNT = CollectorAccount(
 COLLECTION = Collection(4.5, 0.0123, 2, 1_200, 0, "worker", (STANDARD, FILL), False)
 
 
-def render(account: CollectorAccount, pauses: collector.Pauses = ()) -> str:
-    return "\n".join(collector.render(account, pauses, PLAIN, 100))
+def render(account: CollectorAccount, pauses: tuple[tuple[int, int], ...] = ()) -> str:
+    return "\n".join(collector.render(replace(account, pauses=pauses), PLAIN, 100))
 
 
 def test_a_row_stands_under_its_heading() -> None:
@@ -72,6 +72,7 @@ def test_the_sum_says_who_makes_it_work() -> None:
     assert "50% of the time goes to the collector: 1,310 collections in 1.0 s, 500 ms in all" in text
     assert "Thresholds 700, 10, 10. At least 9 collections were asked for by hand." in text
     rows = [line.split() for line in text.splitlines()]
+    assert ["0", "1,200", "1,200", "100", "ms", "5,000", "700"] in rows
     assert ["under", "1", "ms", "1,200"] in rows
     assert ["8", "to", "134", "ms", "109"] in rows
     assert ["over", "1.1", "s", "1"] in rows
@@ -90,7 +91,7 @@ def test_what_is_special_is_said() -> None:
 
 
 def test_the_same_as_data() -> None:
-    data = collector.to_json(ACCOUNT, ((17, 1_200),), pid=7, interrupted=True)
+    data = collector.to_json(replace(ACCOUNT, pauses=((17, 1_200),)), pid=7, interrupted=True)
     assert (data["pid"], data["share"], data["interrupted"]) == (7, 0.5, True)
     assert data["pauses"] == [{"from_ns": 65_536, "to_ns": 131_072, "collections": 1_200}]
     assert [each["asked"] for each in data["places"]] == [0, 9, 0]

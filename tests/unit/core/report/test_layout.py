@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdiag.core.report.layout import _GLUE, cells, clean, definitions, join_or_break, pad, shell_lines, table, wrap
+from kdiag.core.report.layout import (
+    _GLUE,
+    cells,
+    clean,
+    definitions,
+    join_or_break,
+    pad,
+    shell_lines,
+    table,
+    wrap,
+    wrap_painted,
+)  # fmt: skip
+from kdiag.core.report.style import COLOUR
 
 
 @pytest.mark.parametrize(
@@ -89,3 +101,7 @@ def test_a_continued_command_is_still_the_same(words: list[str], width: int) -> 
     command = shlex.join(words)
     shown = "\n".join(shell_lines(command, width, ""))
     assert shlex.split(shown.replace("\\\n", " ")) == words
+
+
+def test_a_painted_paragraph_keeps_its_paint_and_wraps_by_what_is_seen() -> None:
+    assert list(wrap_painted(COLOUR, "strong", "one two", 4, " ")) == ["\x1b[1m one\x1b[0m", "\x1b[1m two\x1b[0m"]
