@@ -34,6 +34,17 @@ def test_no_target_at_all() -> None:
     assert "kdiag ps" in ran.err
 
 
+def test_a_recording_and_a_process(tmp_path: Path) -> None:
+    for more in (["1"], ["--name", "x"], ["--attach", "none"], ["--for", "3s", "--record", "b.kdiag"]):
+        ran = kdiag("diagnose", "--from", "a.kdiag", *more)
+        assert (ran.code, ran.reference) == (2, "usage"), more
+        assert ("PID" if more == ["1"] else more[0]) in ran.err
+    bad = tmp_path / "report.json"
+    bad.write_text("{}")
+    assert (ran := kdiag("diagnose", "--from", bad)).reference == "bad-recording", ran.err
+    assert (ran := kdiag("diagnose", "1", "--record", tmp_path)).reference == "output-unwritable", ran.err
+
+
 def test_not_a_python_process() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         try:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import pytest
 
+from kdiag.core.report import json_
+from kdiag.engine.diagnosis import diagnosed
 from tests.functional.test_truth_table import diagnose, summary
 from tests.support.cases import running
 from tests.support.kdiag import kdiag
 from tests.support.targets import start_target
 from tests.targets.truth import CASES, culprit_lines
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 GUNICORN = next(case for case in CASES if case.name == "pool-gunicorn")
 
 
-def test_a_gunicorn_parent_is_diagnosed_with_its_worker() -> None:
+def test_a_gunicorn_parent_is_diagnosed_with_its_worker(tmp_path: Path) -> None:
     pytest.importorskip("gunicorn")
+    file = tmp_path / "shop.kdiag"
     with running(GUNICORN) as target:
         blamed = culprit_lines(target.script)
         alone = kdiag("diagnose", target.root_pid, "--for", "2s", "--format", "json")
-        tree = kdiag("diagnose", target.root_pid, "--children", "--for", "10s", "--format", "json")
+        tree = kdiag("diagnose", target.root_pid, "--children", "--for", "10s", "--format", "json", "--record", file)
         text = kdiag("diagnose", target.root_pid, "--children", "--for", "6s")
     assert target.root_pid != target.pid
     assert alone.json["children"] == []
@@ -27,6 +36,8 @@ def test_a_gunicorn_parent_is_diagnosed_with_its_worker() -> None:
     assert worker["findings"][0]["culprit"]["line"] in blamed
     assert tree.code == 1
     assert tree.json["verdict"] == "pool-exhaustion", "the report's verdict is that of the worst process"
+    below = tmp_path / f"shop.{target.pid}.kdiag"
+    assert json.loads("\n".join(json_.render(diagnosed([file, below])))) == tree.json
     assert "pool" in text.out.splitlines()[0].lower(), text.out
 
 

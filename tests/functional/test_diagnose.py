@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from kdiag.engine.diagnosis import diagnosed
 from tests.support.kdiag import command, kdiag
 from tests.support.targets import Target, start_target
 
@@ -45,12 +46,12 @@ def test_full_uses_the_whole_window() -> None:
 
 
 @contextlib.contextmanager
-def observing_a_deadlock() -> Iterator[tuple[Target, subprocess.Popen[str]]]:
+def observing_a_deadlock(*options: str | Path) -> Iterator[tuple[Target, subprocess.Popen[str]]]:
     """A deadlocked target and a long diagnosis of it that has seen five seconds."""
     with (
         start_target("deadlock_two_locks") as target,
         subprocess.Popen(
-            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json"),
+            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json", *options),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as run,
     ):  # fmt: skip
@@ -78,6 +79,16 @@ def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
     assert report["verdict"] == "deadlock", err
     assert "target-ended" in {limitation["reference"] for limitation in report["observation"]["limitations"]}
     assert run.returncode == 1
+
+
+def test_what_is_recorded_outlives_kdiag(tmp_path: Path) -> None:
+    file = tmp_path / "seen.kdiag"
+    with observing_a_deadlock("--record", file) as (_, run):
+        run.kill()
+        run.communicate(timeout=30)
+    report = diagnosed([file])
+    assert report.verdict == "deadlock"
+    assert [limit.reference for limit in report.observation.limitations][-1] == "recording-cut-off"
 
 
 def test_the_report_goes_to_a_file_and_the_output_stays_empty(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
-"""The truth table: every sick program gets its verdict and its line, every healthy look-alike stays healthy."""
+"""The truth table: every sick program gets its verdict and its line, every healthy look-alike stays healthy.
+
+What was seen meanwhile is recorded, and the recording gives the same report to the letter.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +16,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kdiag.core.model import SEVERITIES
-from kdiag.core.report import schema
+from kdiag.core.report import json_, schema
+from kdiag.engine.diagnosis import diagnosed
 from tests.support.cases import running
 from tests.support.kdiag import kdiag
 from tests.targets.truth import LOOK_ALIKES, SICK, Case, culprit_lines, culprit_names
@@ -26,10 +31,13 @@ VALIDATOR = Draft202012Validator(json.loads(schema.text()))
 
 def diagnose(target: Target, *options: str) -> tuple[int, Any]:
     """The exit code and the report of one diagnosis, validated against the published schema."""
-    ran = kdiag("diagnose", target.pid, "--format", "json", *options)
-    assert ran.out, ran.err
-    report = ran.json
-    VALIDATOR.validate(report)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "seen.kdiag"
+        ran = kdiag("diagnose", target.pid, "--format", "json", "--record", file, *options)
+        assert ran.out, ran.err
+        report = ran.json
+        VALIDATOR.validate(report)
+        assert json.loads("\n".join(json_.render(diagnosed([file])))) == report
     return ran.code, report
 
 
