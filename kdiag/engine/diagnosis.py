@@ -103,14 +103,16 @@ def diagnosis(
     return Diagnosis(sessions, _title(facts, len(opened) - 1), problems, window_s, full or trace_s > 0)
 
 
-def live(pid: int, *, window_s: float, attach: WayIn = "none") -> Live:
-    """Open a process to be watched without an end. With `attach` a probe is brought in at once.
+def live(pid: int, *, window_s: float, attach: WayIn = "none", record: Path | None = None) -> Live:
+    """Open a process to be watched without an end, and recorded in the file `record`.
+
+    With `attach` a probe is brought in at once.
 
     Raises:
         KdiagError: it cannot be observed; the error says why and what to do.
     """
     facts, denied = _open(pid)
-    session = Session(facts, denied, window_s, attach, REAL, random.Random())  # noqa: S311 - jitter
+    session = Session(facts, denied, window_s, attach, REAL, random.Random(), record=record)  # noqa: S311 - jitter
     return Live(session, _title(facts, 0), window_s=window_s)
 
 

@@ -31,7 +31,7 @@ WINDOWS_S = (10.0, 30.0, 60.0, 120.0, 300.0)  # that can be chosen
 RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
 EXTRAS = ("tasks", "trace")  # looks that are dear, and taken only while somebody wants to see them
 
-_TICK_S = 0.5
+TICK_S = 0.5
 _JUDGE_DUTY = 0.1  # of the time, at most, goes into judging
 _HISTORY = 600  # signs, one a tick
 _TRACE = 500  # collections
@@ -112,6 +112,9 @@ class Feed(Protocol):
     def pause(self, *, on: bool) -> None:
         """Look no more, or look again."""
 
+    def seek(self, at: float) -> None:
+        """Go to a moment of a recording, seconds from its start; a live target has no moment but now."""
+
     def look_back(self, window_s: float) -> None:
         """Judge the last so many seconds from now on."""
 
@@ -190,6 +193,9 @@ class Live:
         self.session.tempo.paused = on
         self._poke.set()
 
+    def seek(self, at: float) -> None:
+        """See `Feed`."""
+
     def look_back(self, window_s: float) -> None:
         """See `Feed`."""
         self.window_s = window_s
@@ -244,13 +250,13 @@ class Live:
             show(self._picture(report, now, judged_at, "ended" if ended else "paused" if paused else "watching"))
             if ended:
                 return
-            clock.wait(self._poke, _TICK_S)
+            clock.wait(self._poke, TICK_S)
 
     def _look(self, since: float, now: float) -> None:
         """Take this tick's signs, and the dear looks that are wanted."""
         self.session.forget(now - max(WINDOWS_S))
         # A source that looks less often than the ticks come has no new number at each: the last one stands.
-        values = vitals(self.session.seen_since(min(since, now - 2 * _TICK_S)))
+        values = vitals(self.session.seen_since(min(since, now - 2 * TICK_S)))
         before = self._signs[-1].values if self._signs else {}
         self._signs.append(Signs(now - self._began, {**before, **values}))
         inside = self.session.inside

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from kdiag.tui.views.findings import FindingsView
+    from kdiag.tui.widgets.timeline import TimeLine
 
 _QUESTION = "Let a probe into this process?"
 _CONSEQUENCE = """\
@@ -56,6 +57,10 @@ class KdiagApp(App[int]):
         Binding("right_square_bracket", "look_back(1)", "Judge a longer time", show=False, key_display="]"),
         Binding("minus", "rate(-1)", "Look less often", show=False, key_display="-"),
         Binding("plus,equals_sign", "rate(1)", "Look more often", show=False, key_display="+"),
+        Binding("comma", "seek(-1)", "A recording: a second back", show=False, key_display=","),
+        Binding("full_stop", "seek(1)", "A recording: a second on", show=False, key_display="."),
+        Binding("less_than_sign", "seek(-10)", "A recording: ten seconds back", show=False, key_display="<"),
+        Binding("greater_than_sign", "seek(10)", "A recording: ten seconds on", show=False, key_display=">"),
         Binding("d", "shade", "Dark or light", show=False),
     ]
 
@@ -118,6 +123,8 @@ class KdiagApp(App[int]):
         began = time.perf_counter()
         self.main.show(message.frame)
         tally = self.frames.tally
+        if not tally.drawn:
+            self.refresh_bindings()  # it is known now what is watched
         tally.drawn += 1
         tally.longest_draw_s = max(tally.longest_draw_s, time.perf_counter() - began)
 
@@ -138,6 +145,11 @@ class KdiagApp(App[int]):
     def on_findings_view_opened(self, message: FindingsView.Opened) -> None:
         """All of one finding."""
         self.push_screen(FindingScreen(message.finding, message.report, self.feed.source))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Nothing can be let into a recording, and a live target has no other moment than now."""
+        recorded = self._picture is not None and self._picture.span_s is not None
+        return not recorded if action == "attach" else recorded if action == "seek" else True
 
     def action_leave(self) -> None:
         """End the screen."""
@@ -160,7 +172,7 @@ class KdiagApp(App[int]):
     def action_pause(self) -> None:
         """Look no more, or look again."""
         picture = self._picture
-        if picture is not None and picture.state != "ended":
+        if picture is not None and (picture.state != "ended" or picture.span_s is not None):
             self.feed.pause(on=picture.state == "watching")
 
     def action_look_back(self, step: int) -> None:
@@ -169,6 +181,15 @@ class KdiagApp(App[int]):
             window_s = _step(WINDOWS_S, self._picture.window_s, step)
             self.feed.look_back(window_s)
             self.notify(f"Judges the last {window_s:g} s.")
+
+    def action_seek(self, seconds: float) -> None:
+        """Go back or on in a recording."""
+        if self._picture is not None:
+            self.feed.seek(self._picture.at + seconds)
+
+    def on_time_line_sought(self, message: TimeLine.Sought) -> None:
+        """Go to a moment of a recording."""
+        self.feed.seek(message.at)
 
     def action_rate(self, step: int) -> None:
         """Look more or less often."""

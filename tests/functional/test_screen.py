@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -13,6 +14,9 @@ from kdiag.engine.demo import start_demo
 from tests.support.kdiag import command
 from tests.support.targets import start_target
 from tests.support.terminal import terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What is proven from inside only needs a probe, and a probe a yes.
 FROM_INSIDE = {"nil"}
@@ -97,3 +101,18 @@ def _until_gone(pid: int) -> None:
     while len(psutil.Process(pid).threads()) > 1:
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_what_was_recorded_is_looked_at_again(tmp_path: Path) -> None:
+    file = tmp_path / "seen.kdiag"
+    with start_demo(DEMOS["deadlock"]) as running, terminal(command(running.pid, "--record", file)) as screen:
+        live = screen.until(_is_sick)
+        screen.press("q")
+        screen.until(lambda text: "ended with 0" in text)
+    with terminal(command("replay", file)) as screen:
+        again = screen.until(_is_sick)
+        assert "deadlock" in live
+        assert "deadlock" in again
+        assert "seen.kdiag: process" in again
+        screen.press("q")
+        screen.until(lambda text: "ended with 0" in text)

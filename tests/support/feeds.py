@@ -79,6 +79,9 @@ class ShownFeed:
     def pause(self, *, on: bool) -> None:
         self._wish("pause", on, state="paused" if on else "watching")
 
+    def seek(self, at: float) -> None:
+        self._wish("seek", at, at=at)
+
     def look_back(self, window_s: float) -> None:
         self._wish("look_back", window_s, window_s=window_s)
 

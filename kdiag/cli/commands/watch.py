@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import diagnostics, output
-from kdiag.cli.parameters import Duration, attach_option, target_options
+from kdiag.cli.parameters import Duration, attach_option, record_option, target_options
 from kdiag.engine.diagnosis import live
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kdiag.engine.inside import WayIn
     from kdiag.tui.app import KdiagApp
 
@@ -23,6 +25,7 @@ Examples:
   kdiag 1234                  watch process 1234
   kdiag --port 8000           … whatever listens on port 8000
   kdiag shop                  … the one whose command line has "shop" in it
+  kdiag 1234 --record shop.kdiag  keep it, for: kdiag replay shop.kdiag
   kdiag 1234 --attach auto    let a probe in at once: it proves what else is only suspected
 \b
 Without a terminal (scripts, CI, screen readers): kdiag diagnose PID.
@@ -34,46 +37,50 @@ Without a terminal (scripts, CI, screen readers): kdiag diagnose PID.
 @click.option(
     "--window", "window_s", type=Duration(), default="30s", show_default=True, help="Judge the last so many seconds."
 )
+@record_option
 @attach_option(
     default="none",
     help_="How to let a probe in at once. By default nothing goes into the process until you press a and say yes.",
 )
-def command(pid: int | None, name: str | None, port: int | None, window_s: float, attach: WayIn) -> int:
+def command(
+    pid: int | None, name: str | None, port: int | None, window_s: float, record_file: Path | None, attach: WayIn
+) -> int:
     """Watch a process on a screen: whether it is sick and of what, live.
 
     Without a process, choose one from a list. Nothing is brought into the process unless you ask for it.
     """
-    _check_terminal(pid)
+    check_terminal(f"kdiag diagnose {pid or 'PID'}")
+    output.check_writable(record_file)
     if pid is None and name is None and port is None:
-        return _choose(window_s, attach)
-    app = _watch(find_pid(pid, name, port), window_s, attach)
-    return _choose(window_s, attach) if app.choose_again else _leave(app)
+        return _choose(window_s, attach, record_file)
+    app = _watch(find_pid(pid, name, port), window_s, attach, record_file)
+    return _choose(window_s, attach, None) if app.choose_again else leave(app)
 
 
-def _choose(window_s: float, attach: WayIn) -> int:
+def _choose(window_s: float, attach: WayIn, record: Path | None) -> int:
     """The list, and the watch of what is chosen, until somebody quits."""
     from kdiag.tui.picker import PickerApp  # noqa: PLC0415 - the screen is loaded only where one is wanted
 
     while (pid := PickerApp().run()) is not None:
         try:
-            app = _watch(pid, window_s, attach)
+            app = _watch(pid, window_s, attach, record)
         except KdiagError as error:  # it ended meanwhile, or may not be looked at: choose another
             diagnostics.error(error)
             return error.exit_code
         if not app.choose_again:
-            return _leave(app)
+            return leave(app)
     return 0
 
 
-def _watch(pid: int, window_s: float, attach: WayIn) -> KdiagApp:
+def _watch(pid: int, window_s: float, attach: WayIn, record: Path | None) -> KdiagApp:
     from kdiag.tui.app import KdiagApp  # noqa: PLC0415
 
-    app = KdiagApp(live(pid, window_s=window_s, attach=attach))
+    app = KdiagApp(live(pid, window_s=window_s, attach=attach, record=record))
     app.run()
     return app
 
 
-def _leave(app: KdiagApp) -> int:
+def leave(app: KdiagApp) -> int:
     """What stays on the terminal when the screen is gone: the last conclusion, or why there was none."""
     if app.error is not None:
         raise app.error
@@ -82,10 +89,15 @@ def _leave(app: KdiagApp) -> int:
     return app.return_value or 0
 
 
-def _check_terminal(pid: int | None) -> None:
+def check_terminal(instead: str) -> None:
+    """See that there is one to draw on.
+
+    Raises:
+        KdiagError: `no-terminal`; `instead` is what to run there.
+    """
     if sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty():
         return
     raise KdiagError(
         "no-terminal", "The screen needs a terminal, and this is none.",
-        hint=f"kdiag diagnose {pid or 'PID'}  says the same as text, JSON or Markdown", exit_code=USAGE,
+        hint=f"{instead}  says the same as text, JSON or Markdown", exit_code=USAGE,
     )  # fmt: skip

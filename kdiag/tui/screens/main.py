@@ -11,6 +11,7 @@ from textual.widgets import ContentSwitcher, Footer, Static
 
 from kdiag.tui.views.catalogue import views
 from kdiag.tui.views.findings import FindingsView
+from kdiag.tui.widgets.timeline import TimeLine
 from kdiag.tui.widgets.viewbar import ViewBar
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The parts, from top to bottom."""
         yield Static(id="status")
+        yield TimeLine()
         with Vertical(id="top"):
             yield Static(id="headline")
             yield Static(id="signs")
@@ -66,6 +68,8 @@ class MainScreen(Screen[None]):
             return
         self._frame = frame
         self.query_one("#status", Static).update(frame.status)
+        line = self.query_one(TimeLine)
+        line.at, line.span_s = frame.picture.at, frame.picture.span_s or 0.0
         self.query_one("#headline", Static).update(frame.headline)
         self.query_one("#signs", Static).update(frame.signs)
         if frame.view is self.view:

@@ -12,6 +12,7 @@ from kdiag.errors import KdiagError
 from kdiag.tui.screens.ask import Ask
 from kdiag.tui.screens.finding import FindingScreen
 from kdiag.tui.screens.help import HelpScreen
+from kdiag.tui.widgets.timeline import TimeLine
 from tests.support.feeds import ShownFeed, picture, wished
 from tests.support.screens import Screen, screen_of
 from tests.support.windows import APP, FUTURE_RESULT, FUTURES_TASK, app, idle_main, scene, stuck
@@ -252,3 +253,32 @@ def test_it_fits_whatever_the_terminals_size(size: tuple[int, int]) -> None:
         assert all(line.rstrip() == line or len(line) <= size[0] for line in screen.text("signs").splitlines())
 
     on_screen(test, size=size)
+
+
+def test_in_a_recording_one_goes_back_and_on() -> None:
+    async def test(screen: Screen) -> None:
+        recorded = replace(picture(nested_pool()), at=20.0, span_s=60.0)
+        await screen.put_up(recorded)
+        assert "0:20 of 1:00" in screen.text("status")
+        assert screen.app.main.query_one(TimeLine).display
+        await screen.press("full_stop")
+        await screen.until(lambda: "0:21 of" in screen.text("status"))
+        await screen.press("less_than_sign")
+        await screen.until(lambda: "0:11 of" in screen.text("status"))
+        await screen.pilot.click(TimeLine, offset=(40, 0))
+        await screen.until(lambda: len(wished(screen.feed, "seek")) == 3)
+
+        await screen.press("a")  # nothing can be let into it
+        assert screen.on_main
+
+    on_screen(test)
+
+
+def test_a_live_target_has_no_time_line() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("full_stop")
+        assert wished(screen.feed, "seek") == []
+        assert not screen.app.main.query_one(TimeLine).display
+
+    on_screen(test)
