@@ -39,6 +39,7 @@ COMMANDS = {
     "memory": Entry("Show what grows in a process, and which container keeps it.", "memory"),
     "detach": Entry("Take kdiag's probe out of a process at once.", "detach"),
     "crashes": Entry("Say what ended processes that are gone, where they left a record.", "crashes"),
+    "diff": Entry("Say what changed between two recordings or reports, and whether it got worse.", "diff"),
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),
     "doctor": Entry("Say what this machine lets kdiag see, and how to get more.", "doctor"),
     "demo": Entry("Start a small sick service and watch kdiag diagnose it.", "demo"),

@@ -39,7 +39,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "verdict": worst.verdict,
         "severity": worst.severity,
         "findings": [_finding(finding) for finding in report.findings],
-        "vitals": {name: _number(value) for name, value in report.vitals.items()},
+        "vitals": {name: number(value) for name, value in report.vitals.items()},
         "undecided": [_undecided(outcome) for outcome in report.undecided],
         "stacks": [group_json(group, report.lines) for group in report.stacks],
         "children": [to_json(child) for child in children_worst_first(report)],
@@ -61,7 +61,7 @@ def _observation(observation: Observation) -> dict[str, Any]:
     samples, cost = observation.samples, observation.cost
     return {
         "started_at": observation.started_at,
-        "duration_s": _number(observation.duration_s),
+        "duration_s": number(observation.duration_s),
         "access": observation.access,
         "attach_method": observation.attach_method,
         "samples": {
@@ -71,11 +71,11 @@ def _observation(observation: Observation) -> dict[str, Any]:
             "collector": samples.collector,
             "probe": samples.probe,
         },
-        "rates_hz": {source: _number(rate) for source, rate in observation.rates_hz.items()},
+        "rates_hz": {source: number(rate) for source, rate in observation.rates_hz.items()},
         "cost": {
-            "target_pause_ms_max": _number(cost.target_pause_ms_max),
-            "target_cpu_percent": _number(cost.target_cpu_percent),
-            "own_cpu_percent": _number(cost.own_cpu_percent),
+            "target_pause_ms_max": number(cost.target_pause_ms_max),
+            "target_cpu_percent": number(cost.target_cpu_percent),
+            "own_cpu_percent": number(cost.own_cpu_percent),
         },
         "limitations": [
             {"reference": limitation.reference, "message": limitation.message, "hint": limitation.hint}
@@ -90,7 +90,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         "severity": finding.severity,
         "score": finding.score,
-        "confidence": _number(finding.confidence),
+        "confidence": number(finding.confidence),
         "suspected": finding.suspected,
         "title": finding.title,
         "summary": finding.summary,
@@ -120,11 +120,11 @@ def _place(place: Place) -> dict[str, Any]:
 def _evidence(evidence: Evidence) -> dict[str, Any]:
     return {
         "metric": evidence.metric,
-        "value": _number(evidence.value),
+        "value": number(evidence.value),
         "unit": evidence.unit,
-        "low": _number(evidence.low),
-        "high": _number(evidence.high),
-        "threshold": _number(evidence.threshold),
+        "low": number(evidence.low),
+        "high": number(evidence.high),
+        "threshold": number(evidence.threshold),
         "source": evidence.source,
         "samples": evidence.samples,
     }
@@ -134,7 +134,7 @@ def _undecided(outcome: NotEnoughEvidence) -> dict[str, Any]:
     return {"verdict": outcome.verdict, "reason": outcome.reason, "hint": outcome.hint}
 
 
-def _number(value: float | None) -> float | None:
+def number(value: float | None) -> float | None:
     """The number without the noise of its last bits; null where JSON has no word for it (infinity, not a number)."""
     if value is None or not math.isfinite(value):
         return None

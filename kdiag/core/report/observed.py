@@ -42,7 +42,7 @@ def observed(report: Report) -> Iterator[tuple[str, str]]:
         looked_for = [verdict for verdict in within if verdict in THRESHOLDS]  # those that have a detector
         yield "looked for", ", ".join(verdict for verdict in looked_for if verdict not in undecided)
         yield "not looked for", ", ".join(verdict for verdict in VERDICTS if verdict not in looked_for)
-    yield "vitals", ", ".join(_vital(name, value) for name, value in report.vitals.items())
+    yield "vitals", ", ".join(vital(name, value) for name, value in report.vitals.items())
 
 
 def _access(observation: Observation) -> str:
@@ -83,9 +83,12 @@ def _cost(observation: Observation) -> str:
     return f"target {paused}{inside}; kdiag used {quantity(cost.own_cpu_percent, '%')} of a core"
 
 
-def _vital(name: str, value: float) -> str:
-    """A vital sign; the unit is the end of its name."""
+def vital(name: str, value: float, *, bare: bool = False) -> str:
+    """A vital sign; the unit is the end of its name. `bare`: without the name."""
     for ending, unit in _VITAL_UNITS.items():
         if name.endswith(ending):
-            return f"{name.removesuffix(ending)} {quantity(value, unit)}"
-    return f"{name} {quantity(value, 'count')}"
+            name, told = name.removesuffix(ending), quantity(value, unit)
+            break
+    else:
+        told = quantity(value, "count")
+    return told if bare else f"{name} {told}"
