@@ -138,6 +138,10 @@ class KdiagApp(App[int]):
         self.main.open_view(message.number)
         self._look()
 
+    def on_main_screen_frozen(self, message: MainScreen.Frozen) -> None:
+        """Hold a picture, or let the newer ones through."""
+        self.frames.hold(message.picture)
+
     def on_view_changed(self) -> None:
         """Have made anew what it shows."""
         self._look()

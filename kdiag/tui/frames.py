@@ -65,6 +65,7 @@ class Frames:
     tally: Tally = field(default_factory=Tally)
     _wake: threading.Condition = field(default_factory=threading.Condition, init=False)
     _picture: Picture | None = field(default=None, init=False)  # all below is guarded by _wake
+    _held: Picture | None = field(default=None, init=False)
     _view: View[Any] | None = field(default=None, init=False)
     _width: int = field(default=80, init=False)
     _due: bool = field(default=False, init=False)
@@ -75,7 +76,14 @@ class Frames:
         """Take a newer picture; from any thread."""
         with self._wake:
             self.tally.offered += 1
-            self._picture, self._due = picture, True
+            self._picture, self._due = picture, self._due or self._held is None
+            self._wake.notify()
+
+    def hold(self, picture: Picture | None) -> None:
+        """Show nothing but this picture from now on; None: the newest one again."""
+        with self._wake:
+            self._held = picture
+            self._due = self._hurry = True
             self._wake.notify()
 
     def look(self, view: View[Any], width: int) -> None:
@@ -98,7 +106,7 @@ class Frames:
                 self._wake.wait_for(lambda: self._stopped or (self._due and self._picture and self._view))
                 if self._stopped:
                     return
-                picture, view, width = self._picture, self._view, self._width
+                picture, view, width = self._held or self._picture, self._view, self._width
                 self._due = self._hurry = False
             assert picture is not None and view is not None  # noqa: S101, PT018 - just waited for
             began = time.perf_counter()

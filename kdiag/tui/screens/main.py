@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Static
 
@@ -17,7 +18,7 @@ from kdiag.tui.widgets.viewbar import ViewBar
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from kdiag.engine.live import Feed
+    from kdiag.engine.live import Feed, Picture
     from kdiag.tui.frames import Frame
     from kdiag.tui.views.view import View
 
@@ -31,6 +32,13 @@ class MainScreen(Screen[None]):
         Binding("shift+tab", "step(-1)", "Previous view", show=False, priority=True),
         Binding("z", "freeze", "Freeze the picture", show=False),
     ]
+
+    class Frozen(Message):
+        """Nothing but this picture is to be shown, or with None the newest one again."""
+
+        def __init__(self, picture: Picture | None) -> None:
+            super().__init__()
+            self.picture = picture
 
     def __init__(self, feed: Feed) -> None:
         super().__init__()
@@ -64,8 +72,8 @@ class MainScreen(Screen[None]):
 
     def show(self, frame: Frame) -> None:
         """Put up a frame; of a view that is no longer open only what is above it."""
-        if self.frozen:
-            return
+        if self.frozen and self._frame is not None and frame.picture is not self._frame.picture:
+            return  # it was made before the picture was to stand still
         self._frame = frame
         self.query_one("#status", Static).update(frame.status)
         line = self.query_one(TimeLine)
@@ -101,7 +109,10 @@ class MainScreen(Screen[None]):
             self.view.open_chosen()
 
     def action_freeze(self) -> None:
-        """Leave the screen as it is, while the watch goes on."""
+        """Show the picture that there is now, while the watch goes on; one can still look around in it."""
+        if self._frame is None:
+            return
         self.frozen = not self.frozen
+        self.post_message(self.Frozen(self._frame.picture if self.frozen else None))
         self.query_one("#status", Static).set_class(self.frozen, "-frozen")
         self.notify("The picture stands still; z lets it go on." if self.frozen else "The picture goes on.")

@@ -159,9 +159,11 @@ def test_a_frozen_screen_stays_while_the_watch_goes_on() -> None:
     async def test(screen: Screen) -> None:
         await screen.put_up(picture(nested_pool()))
         await screen.press("z")
+        offered = screen.app.frames.tally.offered
         screen.feed.offer(picture(scene(idle_main())))
-        drawn = screen.app.frames.tally.drawn
-        await screen.until(lambda: screen.app.frames.tally.drawn > drawn)
+        await screen.until(lambda: screen.app.frames.tally.offered > offered)
+        await screen.press("l")  # one can look around in it
+        await screen.until(lambda: "What kdiag did" in screen.shown)
         assert "HEALTHY" not in screen.text("headline")
 
         await screen.press("z")
