@@ -8,7 +8,7 @@ every sample, too).
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from kdiag.core.model import Frame, NotEnoughEvidence, StackSample, ThreadSample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from kdiag.core.model import ProbedThread
 
 # A parked thread uses no CPU at all; this allows for rounding in the kernel's accounting.
 _STILL_CPU_S = 0.00005
@@ -127,6 +129,34 @@ def stillness(track: Track) -> Stillness | None:
             break
         first -= 1
     return Stillness(looks[first].at, looks[-1].at, len(looks) - first)
+
+
+def completed(sample: StackSample, probed: Sequence[ProbedThread]) -> StackSample:
+    """The sample, with the probe's frames of threads that could not be read from outside."""
+    frames = {thread.ident: thread.frames for thread in probed}
+    threads = tuple(
+        thread if thread.frames else replace(thread, frames=frames.get(thread.ident, ())) for thread in sample.threads
+    )
+    return replace(sample, threads=threads)
+
+
+def cpu_shares(window: Window) -> dict[int, float]:
+    """Which part of one CPU each thread used that is there at the end, by its ident, since it was first seen.
+
+    It is missing where the kernel's numbers are. Only as many looks are gone through as it takes to find the first.
+    """
+    if not window.stacks:
+        return {}
+    last = window.stacks[-1]
+    left = {(each.thread_id, each.ident): each.cpu_s for each in last.threads if each.cpu_s is not None}
+    shares: dict[int, float] = {}
+    for sample in window.stacks[:-1]:
+        if not left:
+            break
+        for thread in sample.threads:
+            if thread.cpu_s is not None and (now := left.pop((thread.thread_id, thread.ident), None)) is not None:
+                shares[thread.ident] = max(0.0, now - thread.cpu_s) / max(last.at - sample.at, 1e-3)
+    return shares
 
 
 def too_few_stacks(window: Window, verdict: str, looks: int, span_s: float) -> NotEnoughEvidence | None:

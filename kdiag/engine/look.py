@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kdiag.attach.attachment import Attachment, Method, attach
@@ -23,7 +23,7 @@ from kdiag.core.model import (
     ThreadSample,
     Wait,
 )
-from kdiag.core.threads import moved
+from kdiag.core.threads import completed, moved
 from kdiag.engine.session import limitation_of
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
@@ -102,7 +102,7 @@ def look(pid: int, way: WayIn | None = None, span_s: float = 0.0) -> Look:
                 raise
             sample, collecting = _from_inside(inside.threads), None
             limitations = (*limitations, limitation_of(error))
-    sample = _completed(sample, inside.threads)
+    sample = completed(sample, inside.threads)
     places = {(frame.file, frame.line) for thread in sample.threads for frame in thread.frames}
     lines = SourceReader(f"/proc/{pid}/root").facts(places)
     waits = {thread.ident: thread.wait for thread in inside.threads if thread.wait is not None}
@@ -119,15 +119,6 @@ def _earlier(pid: int) -> StackSample | None:
         return _from_outside(pid)[0]
     except KdiagError:  # it will be told of the look that counts
         return None
-
-
-def _completed(sample: StackSample, probed: tuple[ProbedThread, ...]) -> StackSample:
-    """With the probe's frames of threads that could not be read from outside."""
-    frames = {thread.ident: thread.frames for thread in probed}
-    threads = tuple(
-        thread if thread.frames else replace(thread, frames=frames.get(thread.ident, ())) for thread in sample.threads
-    )
-    return replace(sample, threads=threads)
 
 
 def _still(earlier: StackSample | None, now: StackSample) -> frozenset[int]:

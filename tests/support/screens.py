@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from kdiag.tui.app import KdiagApp
 from kdiag.tui.widgets.lines import Lines
+from kdiag.tui.widgets.table import Table
 from tests.support.feeds import ShownFeed
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class Screen:
     def on_main(self) -> bool:
         """Whether no other screen lies above the main one."""
         return self.app.screen is self.app.main
+
+    @property
+    def table(self) -> str:
+        """The rows of the view that is open, the one at the cursor marked."""
+        return self.app.main.view.query_one(Table).plain
 
     @property
     def shown(self) -> str:

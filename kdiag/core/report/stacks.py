@@ -64,7 +64,7 @@ def wait_words(wait: ProbedWait, sample: StackSample) -> str:
 
     "" where it knows no more than the thread's frames tell.
     """
-    owner = next((_name(thread) for thread in sample.threads if thread.ident == wait.owner), "")
+    owner = next((name(thread) for thread in sample.threads if thread.ident == wait.owner), "")
     if not owner and wait.tasks:
         owner = "a task of asyncio's"
     kind = _WAITED_FOR.get(wait.kind, wait.kind)
@@ -86,16 +86,25 @@ def groups(sample: StackSample, waits: Waits = NO_WAITS) -> tuple[StackGroup, ..
 
     Whoever holds the GIL comes first, then who runs or wants to run, then the largest groups.
     """
+    return tuple(group for group, _ in grouped(sample, waits))
+
+
+def grouped(sample: StackSample, waits: Waits = NO_WAITS) -> list[tuple[StackGroup, tuple[ThreadSample, ...]]]:
+    """The groups, each with its threads."""
     alike: dict[tuple[tuple[Frame, ...], str], list[ThreadSample]] = {}
+    worded: dict[ProbedWait, str] = {}  # thousands may wait for the same
     for thread in sample.threads:
         words, wait = state(thread), waits.get(thread.ident)
         if wait is not None and words != _IDLE:
-            words = wait_words(wait, sample) or words
+            if wait not in worded:
+                worded[wait] = wait_words(wait, sample)
+            words = worded[wait] or words
         alike.setdefault((thread.frames, words), []).append(thread)
     ordered = sorted(alike.items(), key=lambda item: (_urgency(item[1][0]), -len(item[1])))
-    return tuple(
-        StackGroup(tuple(_name(thread) for thread in threads), words, frames) for (frames, words), threads in ordered
-    )
+    return [
+        (StackGroup(tuple(name(thread) for thread in threads), words, frames), tuple(threads))
+        for (frames, words), threads in ordered
+    ]
 
 
 def _urgency(thread: ThreadSample) -> int:
@@ -104,7 +113,8 @@ def _urgency(thread: ThreadSample) -> int:
     return {Wait.RUNNING: 1, Wait.GIL: 2}.get(thread.wait, 3)
 
 
-def _name(thread: ThreadSample) -> str:
+def name(thread: ThreadSample) -> str:
+    """How people know the thread."""
     return thread.name or f"thread {thread.thread_id or thread.ident}"
 
 
@@ -130,7 +140,7 @@ def render(
         access: how it was looked, in words.
     """
     threads = len(sample.threads)
-    holder = next((_name(thread) for thread in sample.threads if thread.holds_gil), None)
+    holder = next((name(thread) for thread in sample.threads if thread.holds_gil), None)
     facts = [
         f"{threads} thread{'' if threads == 1 else 's'}",
         "" if sample.tool == "probe" else f"GIL held by {holder}" if holder else "nobody held the GIL",
@@ -179,14 +189,14 @@ def to_json(
     sample: StackSample, lines: Lines = NO_LINES, *, collecting: bool | None = None, waits: Waits = NO_WAITS
 ) -> dict[str, Any]:
     """The sample as plain data; groups are those of `kdiag.report/v1`'s appendix."""
-    names = {thread.ident: _name(thread) for thread in sample.threads}
+    names = {thread.ident: name(thread) for thread in sample.threads}
     return {
         "schema": "kdiag.stacks/v1",
         "tool": sample.tool,
         "took_ms": round(sample.took_s * 1000, 3),
         "target_pause_ms": round(sample.pause_s * 1000, 3),
         "threads": len(sample.threads),
-        "gil_holder": next((_name(thread) for thread in sample.threads if thread.holds_gil), None),
+        "gil_holder": next((name(thread) for thread in sample.threads if thread.holds_gil), None),
         "collecting": collecting,
         "stacks": [group_json(group, lines) for group in groups(sample, waits)],
         "waits": [_wait_json(names[ident], wait, names) for ident, wait in waits.items() if ident in names],

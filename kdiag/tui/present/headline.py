@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kdiag.engine.live import Picture
 
 ROLES: dict[str, Role] = {"info": "info", "warning": "warning", "critical": "critical", HEALTHY: "good"}
-_MARKS = {"info": "●", "warning": "▲", "critical": "✖", HEALTHY: "✔"}  # told apart without colours, too
+MARKS = {"info": "●", "warning": "▲", "critical": "✖", HEALTHY: "✔"}  # told apart without colours, too
 HEALTHY_AFTER_S = 5.0  # nothing wrong in less says nothing yet
 
 
@@ -31,11 +31,11 @@ def headline(picture: Picture) -> Text:
         more = f", and {len(report.findings) - 1} more" if len(report.findings) > 1 else ""
         level = worst.severity
         line = painted(
-            (ROLES[level], f"{_MARKS[level]} {level.upper()} "), ("strong", worst.title), ("quiet", f"  ({sure}{more})")
+            (ROLES[level], f"{MARKS[level]} {level.upper()} "), ("strong", worst.title), ("quiet", f"  ({sure}{more})")
         )
     elif report.verdict == HEALTHY and observation.duration_s >= HEALTHY_AFTER_S:
         line = painted(
-            ("good", f"{_MARKS[HEALTHY]} HEALTHY "), ("strong", conclusion(report)[1]), ("quiet", f"  ({looks})")
+            ("good", f"{MARKS[HEALTHY]} HEALTHY "), ("strong", conclusion(report)[1]), ("quiet", f"  ({looks})")
         )
     elif picture.state == "ended":
         line = painted(("warning", "? INCONCLUSIVE "), ("strong", conclusion(report)[1]))

@@ -9,6 +9,7 @@ from kdiag.tui.views.gc import CollectorView
 from kdiag.tui.views.locks import LocksView
 from kdiag.tui.views.log import LogView
 from kdiag.tui.views.tasks import TasksView
+from kdiag.tui.views.threads import ThreadsView
 
 if TYPE_CHECKING:
     from kdiag.engine.live import Feed
@@ -19,6 +20,7 @@ def views(feed: Feed) -> list[View[Any]]:
     """Of one screen."""
     return [
         FindingsView(feed.source),
+        ThreadsView(feed.source),
         TasksView(),
         CollectorView(),
         LocksView(),
