@@ -61,10 +61,10 @@ def waiting(pid: int, way: WayIn, window_s: float, *, all_tasks: bool) -> Waitin
         attachment = attach(facts, way)
         try:
             until = REAL.now() + window_s
-            samples = [waits_now(attachment.channel, host_id, REAL.now(), all_tasks=all_tasks)]
+            samples = [waits_now(attachment.channel, host_id, REAL.now(), all_tasks=all_tasks, prove=all_tasks)]
             while (left_s := until - REAL.now()) > 0 and not context.done.is_set():
                 REAL.wait(context.done, min(_EVERY_S, left_s))
-                samples.append(waits_now(attachment.channel, host_id, REAL.now(), all_tasks=all_tasks))
+                samples.append(waits_now(attachment.channel, host_id, REAL.now(), all_tasks=all_tasks, prove=all_tasks))
             interrupted = context.done.is_set()
         finally:
             attachment.close()

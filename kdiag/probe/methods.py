@@ -141,7 +141,7 @@ def _tasks(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     sensor: Any = probe.sensing.sensor("threads")
     if sensor is None:
         raise Refusal("sensor-not-started", "no sensor 'threads' runs")
-    return sensor.tasks(most)  # type: ignore[no-any-return]
+    return sensor.tasks(most, prove=params.get("prove") is True)  # type: ignore[no-any-return]
 
 
 def _try(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:

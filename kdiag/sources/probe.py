@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from kdiag.core.model import (
     Frame,
     Limitation,
     LoopDelay,
+    Orphan,
     ProbedLoop,
     ProbedPool,
     ProbedTask,
@@ -85,6 +86,7 @@ class Task(msgspec.Struct, frozen=True):
     state: TaskState
     frames: tuple[_Place, ...]
     wait: _Wait | None = None
+    orphan: Orphan | Literal[""] = ""
 
 
 class Threads(msgspec.Struct, frozen=True):
@@ -325,6 +327,7 @@ def tasks_of(told: tuple[Task, ...]) -> tuple[ProbedTask, ...]:
         ProbedTask(
             task.id, task.name, task.thread, _frames(task.frames),
             _wait(task.wait) if task.wait and task.wait.depth < len(task.frames) else None, task.state,
+            task.orphan or None,
         )
         for task in told
     )  # fmt: skip

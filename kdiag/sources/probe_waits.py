@@ -27,8 +27,12 @@ class _Tasks(msgspec.Struct, frozen=True):
     count: Annotated[int, msgspec.Meta(ge=0)]
 
 
-def waits_now(channel: Channel, host_id: Callable[[int], int], at: float, *, all_tasks: bool) -> WaitsSample:
+def waits_now(
+    channel: Channel, host_id: Callable[[int], int], at: float, *, all_tasks: bool, prove: bool = False
+) -> WaitsSample:
     """All threads, and the tasks that wait for somebody or are waited for; with `all_tasks` as many as can be.
+
+    With `prove` it is looked which of all tasks nobody holds, or can wake: half a second of the target's for 2,000.
 
     Raises:
         SourceError: the probe is gone, does not answer, or answers what is no such look.
@@ -37,7 +41,7 @@ def waits_now(channel: Channel, host_id: Callable[[int], int], at: float, *, all
     threads, tasks, count = threads_of(told, host_id), told.tasks, None
     if all_tasks:
         try:
-            answer = channel.request("tasks", most=MOST_TASKS)
+            answer = channel.request("tasks", most=MOST_TASKS, prove=prove)
         except KdiagError as error:
             raise source_error(error) from error
         every = decoded(answer, _Tasks, "the probe told of the tasks")

@@ -238,6 +238,24 @@ def test_every_task_is_told_with_what_it_awaits_and_who_can_end_that(python: Int
     assert {"cook", "serve", "keep", "asked"} <= set(said["involved"])
 
 
+LOST = ("lost_future", "lost_event", "lost_queue", "lost_condition", "lost_generator")
+WOKEN = ("called_back", "consume", "sleep")
+
+
+@each_interpreter()
+def test_tasks_that_nobody_holds_or_can_wake_are_told_from_healthy_ones(python: Interpreter) -> None:
+    said = play(python, "orphans")
+    assert said["touched"] == []  # no code of the service's ran
+    proven = {name: known for name, known in said["proven"].items() if not name.startswith("Task-")}
+    found = {known: {name for name, each in proven.items() if each == known} for known in set(proven.values())}
+    assert found["orphan"] == set(LOST)
+    assert found["endless"] == {f"kept {name}" for name in LOST}
+    handler = {"answer"} if python.minor == (3, 9) else set()  # asyncio itself lets go of it there
+    assert found["unheld"] == {*WOKEN, *handler}
+    timed = {"timed"} if python.minor >= (3, 11) else set()
+    assert found[""] - {"answer"} == {*(f"kept {name}" for name in WOKEN), "limited", "gathers", "server", *timed}
+
+
 @each_interpreter(one_per_minor=True)
 def test_pools_are_known_by_their_workers(python: Interpreter) -> None:
     pools = play(python, "pools")["pools"]

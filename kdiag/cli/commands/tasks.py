@@ -23,6 +23,7 @@ _EPILOG = """\b
 Examples:
   kdiag tasks 1234
   kdiag tasks 1234 --stacks                  all frames of their coroutines
+  kdiag tasks 1234 --format json | jq '.tasks[] | select(.orphan == "orphan")'
   kdiag tasks --port 8000 --format json | jq '.tasks[] | select(.wait.kind == "lock")'
 \b
 Exit codes: 0 seen, 2 usage, 3 cannot be seen.
@@ -41,7 +42,9 @@ def command(
 ) -> int:  # fmt: skip
     """Show the tasks of all asyncio loops: what each waits for, who can end that, and below it the tasks it awaits.
 
-    Alike tasks are told together. At most 2,000 are looked at.
+    Alike tasks are told together. At most 2,000 are looked at. Of those that wait it is proven, by counting references,
+    which nobody awaits or holds (start and forget), which only a cancellation can end, and which are orphans: both, so
+    that the collector will destroy them.
     """
     output.check_writable(output_file)
     seen = waiting(find_pid(pid, name, port), attach, 0.0, all_tasks=True)

@@ -23,6 +23,9 @@ WaitKind = Literal[
 
 TaskState = Literal["waiting", "ready", "running"]
 
+Orphan = Literal["unheld", "endless", "orphan"]
+"""What is proven of a task by counting references: nobody holds it, only a cancellation ends its wait, or both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allocator:
@@ -145,6 +148,7 @@ class ProbedTask:
         frames: of its coroutines, innermost first.
         wait: what it awaits; None where it waits for nothing.
         state: whether it waits, is about to run, or runs.
+        orphan: what is proven of who holds it, and who can end its wait; None where nobody looked, or all is well.
     """
 
     task: int
@@ -153,6 +157,7 @@ class ProbedTask:
     frames: tuple[Frame, ...]
     wait: ProbedWait | None = None
     state: TaskState = "waiting"
+    orphan: Orphan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _AWAITS = frozenset({"task", "tasks"})
 _STATES = {"running": "runs", "ready": "is about to run"}
+_PROVEN = {
+    "unheld": "nobody awaits or holds it",
+    "endless": "only a cancellation ends this",
+    "orphan": "orphan: nobody can end this, and nobody holds it",
+}
 _NAMES = 8
 MOST_TASKS = 2000  # that are looked at
 
@@ -69,7 +74,12 @@ class Tree:
                 yield from self._below([self.tasks[key] for key in self.awaits(group[0])], depth + 1, told)
 
     def words(self, task: ProbedTask) -> str:
-        """What a task does or waits for."""
+        """What a task does or waits for, and what is proven of it."""
+        limited = task.wait is not None and task.wait.limited
+        proven = None if limited and task.orphan == "endless" else task.orphan
+        return self._does(task) + (f" ({_PROVEN[proven]})" if proven else "")
+
+    def _does(self, task: ProbedTask) -> str:
         wait = task.wait
         if wait is None:
             thread = self._threads.get(task.thread)
@@ -165,6 +175,7 @@ def to_json(tree: Tree) -> dict[str, Any]:
                 "state": task.state,
                 "wait": wait_json(task, tree.waits) if task.wait else None,
                 "awaits": [numbers[each] for each in tree.awaits(task)],
+                "orphan": task.orphan,
                 "frames": [frame_json(frame) for frame in task.frames],
             }
             for key, task in tree.tasks.items()

@@ -16,6 +16,7 @@ from ..turns import Turns
 from . import acquired, blocks, calls, futures, tasks
 from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved, is_settled
 from .frames import Stack, stacks
+from .orphans import orphans
 from .places import places_of, text, threads_and_ours
 from .pools import Pools
 from .running_loops import loops_of
@@ -89,10 +90,17 @@ class ThreadsSensor:
             "took": time.perf_counter() - at,
         }
 
-    def tasks(self, most: int) -> dict[str, Any]:
-        """The tasks that have not ended, `most` at most, and how many there are of which so many were looked at."""
+    def tasks(self, most: int, *, prove: bool = False) -> dict[str, Any]:
+        """The tasks that have not ended, `most` at most, and how many there are of which so many were looked at.
+
+        With `prove`, `orphan` of those that wait is what `orphans` has proven of them.
+        """
+        proven = orphans(loops_of(stacks(_FRAMES)), most) if prove else {}
         seen = _look(most, Idle(), Pools())
-        return {"tasks": [described_task(task, seen.ends) for task in seen.tasks], "count": seen.total}
+        told = [described_task(task, seen.ends) for task in seen.tasks]
+        for task in told:
+            task["orphan"] = proven.get(task["id"], "") if task["state"] == "waiting" else ""
+        return {"tasks": told, "count": seen.total}
 
 
 class _Seen(NamedTuple):

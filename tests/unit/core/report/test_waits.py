@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kdiag.core.model import Frame, ProbedTask, ProbedThread, Target, WaitsSample
 from kdiag.core.report import tasks, waits
 from kdiag.core.report.style import PLAIN
@@ -99,6 +101,7 @@ TASKS = (
     ProbedTask(3, "serve", 5, (app(52, "serve"),), None, "ready"),
     *(awaits(number, f"idle-{number}", app(60, "idle"), thread=5, kind="sleep") for number in range(10, 22)),
     ProbedTask(30, "busy", 6, (app(70, "stuck"),), None, "running"),
+    replace(awaits(40, "lost", app(80, "lost"), thread=5, kind="event", what="event"), orphan="orphan"),
     awaits(31, "again", app(61, "again"), thread=0, kind="task", tasks=(32,)),
     awaits(32, "and again", app(62, "again"), thread=0, kind="task", tasks=(31,)),
 )
@@ -107,7 +110,7 @@ TASKS = (
 def test_tasks_as_a_tree() -> None:
     tree = tasks.Tree(seen(look(0.0, CROSSED, TASKS)))
     lines = list(tasks.render(tree, PLAIN, 100, stacks=False))
-    assert lines[0] == "18 tasks: 15 in the loop of MainThread, 2 in loops that do not run, 1 in the loop of stuck."
+    assert lines[0] == "19 tasks: 16 in the loop of MainThread, 2 in loops that do not run, 1 in the loop of stuck."
     assert lines[lines.index("") :][0] == ""
     text = "\n".join(lines)
     assert "main: waits for 2 tasks\n" in text
@@ -118,6 +121,7 @@ def test_tasks_as_a_tree() -> None:
         "12 tasks (idle-10, idle-11, idle-12, idle-13, idle-14, idle-15, idle-16, idle-17 and 4 more): sleeps\n"
     ) in text
     assert "busy: runs, and its thread waits for lock app.unknown: who holds it is not known\n" in text
+    assert "lost: waits for event event (orphan: nobody can end this, and nobody holds it)\n" in text
     assert "again: waits for a task\n" in text
     assert "    again: see above" in text
 
@@ -132,10 +136,11 @@ def test_the_frames_of_tasks_and_none() -> None:
 
 def test_tasks_as_data() -> None:
     data = tasks.to_json(tasks.Tree(seen(look(0.0, CROSSED, TASKS))))
-    assert (data["schema"], data["in_all"], len(data["tasks"])) == ("kdiag.tasks/v1", 18, 18)
+    assert (data["schema"], data["in_all"], len(data["tasks"])) == ("kdiag.tasks/v1", 19, 19)
     by_name = {task["name"]: task for task in data["tasks"]}
     assert by_name["main"]["awaits"] == [by_name["cook"]["number"], by_name["serve"]["number"]]
     assert (by_name["cook"]["loop"], by_name["cook"]["state"]) == ("MainThread", "waiting")
     assert by_name["cook"]["wait"]["ended_by"] == ["task serve"]
     assert by_name["serve"]["wait"] is None
+    assert {name: task["orphan"] for name, task in by_name.items() if task["orphan"]} == {"lost": "orphan"}
     assert by_name["cook"]["frames"] == [{"file": APP, "line": 40, "function": "cook"}]
