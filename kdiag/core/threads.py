@@ -110,6 +110,13 @@ def moved(before: ThreadSample, after: ThreadSample) -> bool | None:
     return None if before.runs is None or after.runs is None else False
 
 
+def unmoved(earlier: StackSample | None, now: StackSample) -> frozenset[int]:
+    """The idents of the threads that did not move at all between two looks."""
+    before = {thread.ident: thread for thread in earlier.threads} if earlier is not None else {}
+    both = ((before[thread.ident], thread) for thread in now.threads if thread.ident in before)
+    return frozenset(after.ident for thread, after in both if moved(thread, after) is False)
+
+
 def _same(before: Sequence[Frame], after: Sequence[Frame]) -> bool:
     """Whether two stacks stand at the same lines; some tools know the qualified names of functions, others do not."""
     return before == after or [(f.file, f.line, last_name(f.function)) for f in before] == [

@@ -23,7 +23,7 @@ from kdiag.core.model import (
     ThreadSample,
     Wait,
 )
-from kdiag.core.threads import completed, moved
+from kdiag.core.threads import completed, unmoved
 from kdiag.engine.session import limitation_of
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
@@ -109,7 +109,7 @@ def look(pid: int, way: WayIn | None = None, span_s: float = 0.0) -> Look:
     method = attachment.method if attachment else "none"
     return Look(
         sample, lines, collecting, method, waits, inside.pools, inside.pools_before, inside.span_s,
-        _still(earlier, sample), (*limitations, *inside.limitations),
+        unmoved(earlier, sample), (*limitations, *inside.limitations),
     )  # fmt: skip
 
 
@@ -119,12 +119,6 @@ def _earlier(pid: int) -> StackSample | None:
         return _from_outside(pid)[0]
     except KdiagError:  # it will be told of the look that counts
         return None
-
-
-def _still(earlier: StackSample | None, now: StackSample) -> frozenset[int]:
-    before = {thread.ident: thread for thread in earlier.threads} if earlier is not None else {}
-    both = ((before[thread.ident], thread) for thread in now.threads if thread.ident in before)
-    return frozenset(after.ident for thread, after in both if moved(thread, after) is False)
 
 
 class _Inside(NamedTuple):

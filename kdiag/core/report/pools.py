@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.core.frames import at, located
 from kdiag.core.model import ProbedPool, StackSample
+from kdiag.core.pools import Doing, Pool, pools
 from kdiag.core.report.layout import clean, table, wrap, wrap_painted
+from kdiag.core.threads import completed, tracks, unmoved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kdiag.core.model import Frame, ThreadSample
+    from kdiag.core.model import Frame, ThreadSample, Window
     from kdiag.core.report.style import Style
 
 _PLACES = 5
@@ -39,7 +41,8 @@ class Watched:
 
     def threads(self, idents: Sequence[int]) -> list[ThreadSample]:
         """Those of these idents."""
-        return [thread for thread in self.sample.threads if thread.ident in idents]
+        wanted = frozenset(idents)
+        return [thread for thread in self.sample.threads if thread.ident in wanted]
 
     def change(self, pool: ProbedPool) -> tuple[int | None, float | None]:
         """By how much its queue grew, and how many tasks it did a second; None where that is not known."""
@@ -58,6 +61,28 @@ class Watched:
         same = before is not None and before.queued and before.first == pool.first != 0 and (stuck or not pool.workers)
         waits = not self.still.isdisjoint(pool.waiting) or (same and not pool.waiting)
         return max(pool.waited_s or 0.0, self.span_s if waits else 0.0) or None
+
+
+def watched(window: Window) -> Watched:
+    """The pools as the probe saw them in a window; without one, those of threads, as their stacks tell."""
+    empty = StackSample(window.ended_at, ())
+    first, last = (window.stacks[0], window.stacks[-1]) if window.stacks else (None, empty)
+    # What did not move between two looks at the stacks did not between two looks at the pools that lie within.
+    within = [each for each in window.probe if first is None or first.at <= each.at <= last.at] or window.probe[-1:]
+    if within:
+        before, now = within[0], within[-1]
+        sample = completed(last, now.threads)
+        in_order = tuple(sorted(now.pools, key=lambda pool: (pool.kind, pool.name, pool.id)))
+        return Watched(in_order, before.pools, now.at - before.at, unmoved(first, last), sample)
+    found = [_by_stacks(pool) for pool in pools(window, tracks(window))]
+    return Watched(tuple(found), (), last.at - first.at if first else 0.0, unmoved(first, last), last)
+
+
+def _by_stacks(pool: Pool) -> ProbedPool:
+    """What the frames of a pool's threads tell of it; its queue they do not."""
+    idle = tuple(worker.ident for worker in pool.workers if pool.doing(worker) is Doing.IDLE)
+    name = "" if pool.name == pool.kind.value else pool.name
+    return ProbedPool(pool.kind.value, name, pool.size, None, tuple(each.ident for each in pool.workers), idle, ())
 
 
 def render(seen: Watched, style: Style, width: int) -> Iterator[str]:
