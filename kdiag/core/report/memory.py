@@ -39,12 +39,19 @@ def row(elapsed_s: float, rss: int, blocks: int, objects: int | None) -> str:
 
 
 def render(
-    growth: HeapGrowth | None, keepers: Keepers, allocations: Allocations | None, style: Style, width: int
+    growth: HeapGrowth | None,
+    keepers: Keepers | None,
+    allocations: Allocations | None,
+    style: Style,
+    width: int,
+    *,
+    longer: str = "Watch for longer where memory grows slowly: --for 1m",
 ) -> Iterator[str]:
-    """What grows, in lines for people."""
+    """What grows, in lines for people; `longer` says how to see what grows slowly."""
     yield from _types(growth, style, width)
-    yield ""
-    yield from _keepers(keepers, style, width)
+    if keepers is not None:
+        yield ""
+        yield from _keepers(keepers, style, width, longer)
     if allocations is not None:
         yield ""
         yield from _allocations(allocations, style, width)
@@ -106,12 +113,12 @@ def _types(growth: HeapGrowth | None, style: Style, width: int) -> Iterator[str]
     yield from table(rows, "", numbers=frozenset({0, 1, 2}))
 
 
-def _keepers(keepers: Keepers, style: Style, width: int) -> Iterator[str]:
+def _keepers(keepers: Keepers, style: Style, width: int, longer: str) -> Iterator[str]:
     where = "all modules" if keepers.whole else "the service's own modules"
     seen = f"{keepers.walks:,} walks from {where}, {keepers.visited:,} objects looked at"
     yield from wrap_painted(style, "strong", f"Containers that grow ({seen})", width)
     if not keepers.growing:
-        yield from wrap("None. Watch for longer where memory grows slowly: --for 1m", width)
+        yield from wrap(f"None. {longer}", width)
         return
     rows = [("MORE", "A MINUTE", "ABOUT", "CONTAINER", "OF")]
     for each in keepers.growing[:_ROWS]:

@@ -8,6 +8,7 @@ from kdiag.tui.views.findings import FindingsView
 from kdiag.tui.views.gc import CollectorView
 from kdiag.tui.views.locks import LocksView
 from kdiag.tui.views.log import LogView
+from kdiag.tui.views.memory import MemoryView
 from kdiag.tui.views.pools import PoolsView
 from kdiag.tui.views.tasks import TasksView
 from kdiag.tui.views.threads import ThreadsView
@@ -26,5 +27,6 @@ def views(feed: Feed) -> list[View[Any]]:
         CollectorView(),
         PoolsView(),
         LocksView(),
+        MemoryView(),
         LogView(),
     ]

@@ -25,7 +25,7 @@ def test_before_and_after_are_the_windows_ends_and_who_did_not_move_is_told() ->
         pools=lambda at: [replace(pool, queued=int(at * 2), done=int(at * 10)), replace(pool, id=10, name="calm")],
     )
     lines = pools_page(picture(window, inside=True), 100).plain.splitlines()
-    assert lines[1].split() == ["jobs", "concurrent.futures", "3", "2", "1", "20", "+19", "≥", "10", "-"]
+    assert lines[2].split() == ["jobs", "concurrent.futures", "3", "2", "1", "20", "+19", "≥", "10", "-"]
     assert "  1 × app.py:30 make, for ≥ 9.5 s" in lines
     assert "  1 × app.py:31 count" in lines
     assert lines[-2] == "Queues over the window"
