@@ -109,14 +109,19 @@ class Frames:
                 picture, view, width = self._held or self._picture, self._view, self._width
                 self._due = self._hurry = False
             assert picture is not None and view is not None  # noqa: S101, PT018 - just waited for
-            began = time.perf_counter()
-            frame = Frame(
-                picture, status(picture, self.title), headline(picture), signs(picture.signs, width - 2), view,
-                view.prepare(picture, width - _MARGIN),
-            )  # fmt: skip
-            took = time.perf_counter() - began
-            self.tally.made += 1
-            self.tally.longest_s = max(self.tally.longest_s, took)
+            frame, took = self.made(picture, view, width)
             self.post(frame)
             with self._wake:
                 self._wake.wait_for(lambda: self._stopped or self._hurry, max(_SHORTEST_S, took / _DUTY))
+
+    def made(self, picture: Picture, view: View[Any], width: int) -> tuple[Frame, float]:
+        """One frame, and the seconds that it took."""
+        began = time.perf_counter()
+        frame = Frame(
+            picture, status(picture, self.title), headline(picture), signs(picture.signs, width - 2), view,
+            view.prepare(picture, width - _MARGIN),
+        )  # fmt: skip
+        took = time.perf_counter() - began
+        self.tally.made += 1
+        self.tally.longest_s = max(self.tally.longest_s, took)
+        return frame, took
