@@ -177,6 +177,7 @@ class Live:
             finally:
                 cancel()
                 self.session.end_sources()
+                self.session.end_recording()
         finally:
             cancel()
             self.session.leave()

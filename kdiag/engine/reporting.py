@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdiag.core.catalog import dress, entry
 from kdiag.core.model import (
@@ -20,10 +20,8 @@ from kdiag.core.verdict import conclude
 from kdiag.core.vitals import vitals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
-
-    from kdiag.sources.loop import SourceLoop
 
 
 def make_report(window: Window, outcomes: Sequence[Outcome], observation: Observation) -> Report:
@@ -49,41 +47,40 @@ def make_report(window: Window, outcomes: Sequence[Outcome], observation: Observ
 
 
 def observed(
-    window: Window,
-    loops: Sequence[SourceLoop[Any]],
-    cost: Cost,
-    started_at: datetime,
-    *,
-    readable: bool,
-    method: AttachMethod,
-) -> Observation:
+    window: Window, sources: Iterable[str], cost: Cost, started_at: str, *, readable: bool, method: AttachMethod,
+    missed: int = 0,
+) -> Observation:  # fmt: skip
     """How a window came to be.
 
     Args:
         window: what was seen.
-        loops: the sources that looked, for their counts and rates.
+        sources: which of its samples were looked for, by their names in it.
         cost: what the looking cost.
         started_at: wall-clock time of the window's start.
         readable: whether stacks could be read from outside.
         method: how the probe got in, if it did.
+        missed: looks at the stacks that failed.
     """
     from_outside: Access = "stacks" if readable else "process"
+    span_s = max(window.duration_s, 1e-6)
     return Observation(
-        started_at=wall_time(started_at),
+        started_at=started_at,
         duration_s=round(window.duration_s, 2),
         access="probe" if window.probe else from_outside,
         attach_method=method,
-        samples=Samples(
-            stacks=len(window.stacks),
-            missed=sum(loop.missed for loop in loops if loop.name == "stacks"),
-            process=len(window.process),
-            collector=len(window.collector),
-            probe=len(window.probe),
-        ),
+        samples=counted(window, missed),
         cost=cost,
-        rates_hz={loop.name: round(loop.taken / max(window.duration_s, 1e-6), 2) for loop in loops},
+        rates_hz={source: round(len(getattr(window, source)) / span_s, 2) for source in sources},
         limitations=window.limitations,
     )
+
+
+def counted(window: Window, missed: int) -> Samples:
+    """How many samples of each kind are in a window."""
+    return Samples(
+        stacks=len(window.stacks), missed=missed, process=len(window.process), collector=len(window.collector),
+        probe=len(window.probe),
+    )  # fmt: skip
 
 
 def wall_time(at: datetime) -> str:

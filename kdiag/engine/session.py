@@ -18,7 +18,7 @@ from kdiag.attach.preflight import check_same
 from kdiag.attach.process import ProcessFacts
 from kdiag.core.detectors import detect_all
 from kdiag.core.mentioned import places, source_files
-from kdiag.core.model import AttachMethod, Limitation, Outcome, Report, Sample, Target, Window
+from kdiag.core.model import AttachMethod, Limitation, Observation, Outcome, Report, Sample, Target, Window
 from kdiag.core.redact import redact_command
 from kdiag.core.verdict import settled
 from kdiag.engine.cost import CostMeter
@@ -220,14 +220,23 @@ class Session:
         self.leave()
         return report
 
+    def end_recording(self) -> None:
+        """Write how an observation without an end ended, where it is recorded; `finish` has done so already."""
+        if self._writer is not None:
+            whole = replace(self.window(), started_at=self._recorder.started_at)
+            self._writer.finish(whole, self._observed(whole))
+
     def report(self, window: Window, outcomes: Sequence[Outcome]) -> Report:
         """What is concluded of a window so far, and what the looking has cost until now."""
+        return make_report(window, outcomes, self._observed(window))
+
+    def _observed(self, window: Window) -> Observation:
         cost = self._cost.cost()
-        observation = observed(
-            window, self._loops, self.inside.with_cost(cost) if self.inside else cost, self._wall_start,
-            readable=self.denied is None, method=self._method,
+        return observed(
+            window, [loop.name for loop in self._loops], self.inside.with_cost(cost) if self.inside else cost,
+            wall_time(self._wall_start), readable=self.denied is None, method=self._method,
+            missed=sum(loop.missed for loop in self._loops if loop.name == "stacks"),
         )  # fmt: skip
-        return make_report(window, outcomes, observation)
 
     def end_sources(self) -> None:
         """Let go of the target from outside; the context must be done.

@@ -15,7 +15,7 @@ from kdiag.core.detectors import detect_all
 from kdiag.core.model import Cost, Window
 from kdiag.core.vitals import vitals
 from kdiag.engine.live import Deed, Picture, Signs, State
-from kdiag.engine.reporting import make_report, observed
+from kdiag.engine.reporting import make_report, observed, wall_time
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def picture(window: Window, *, state: State = "watching", inside: bool = False, history: int = 12) -> Picture:
     """What a feed would show of a window: judged, with its vital signs in `history` equal steps."""
     observation = observed(
-        window, (), Cost(0.0, 0.0, 3.0), STARTED, readable=bool(window.stacks), method="ptrace" if inside else "none"
+        window,
+        (),
+        Cost(0.0, 0.0, 3.0),
+        wall_time(STARTED),
+        readable=bool(window.stacks),
+        method="ptrace" if inside else "none",
     )
     report = make_report(window, detect_all(window), observation)
     step = window.duration_s / history

@@ -7,7 +7,7 @@ said; what stands before is as good as ever.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,12 @@ from kdiag.core.model import (
     ProcessSample,
     ProfileSample,
     Sample,
-    Samples,
     StackSample,
     Window,
 )
 from kdiag.engine.recording.format import FAMILY, SCHEMA, AnyEntry, End, Header, Known, Source, decode
 from kdiag.engine.recording.stacks import KnownStacks
+from kdiag.engine.reporting import counted, observed
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 _GZIP = 31  # what zlib calls a gzip stream
 _MAKE_ONE = "kdiag diagnose PID --record FILE  makes one"
+_KINDS = ("process", "collector", "heap", "stacks", "profile", "probe")
 _CUT_OFF = Limitation(
     "recording-cut-off", "The recording has no end: kdiag was killed, or its disk was full. It is good until there.",
 )  # fmt: skip
@@ -170,18 +171,10 @@ def _recording(header: Header, content: _Content) -> Recording:
         end.observation.limitations if end else (*header.limitations, _CUT_OFF), end.ended if end else False,
         content.files, content.of(HeapSample),
     )  # fmt: skip
-    return Recording(header, window, end.observation if end else _observation(header, window))
-
-
-def _observation(header: Header, window: Window) -> Observation:
-    """How it was looked at, as far as the samples tell."""
-    taken = {
-        "stacks": len(window.stacks), "process": len(window.process), "collector": len(window.collector),
-        "probe": len(window.probe),
-    }  # fmt: skip
-    return Observation(
-        header.started_at, round(window.duration_s, 2),
-        "probe" if window.probe else "stacks" if header.readable else "process", Samples(**taken), Cost(),
-        header.method, {name: round(count / max(window.duration_s, 1e-6), 2) for name, count in taken.items()},
-        window.limitations,
-    )  # fmt: skip
+    if end is None:
+        sources = [kind for kind in _KINDS if getattr(window, kind)]
+        how = observed(window, sources, Cost(), header.started_at, readable=header.readable, method=header.method)
+        return Recording(header, window, how)
+    # Who watches without an end forgets what is old: only the recording has all of it.
+    samples = counted(window, end.observation.samples.missed)
+    return Recording(header, window, replace(end.observation, samples=samples))

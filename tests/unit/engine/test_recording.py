@@ -31,6 +31,7 @@ from kdiag.core.model import (
 from kdiag.engine.recording import SCHEMA, Header, Recording, RecordingWriter, read_recording
 from kdiag.engine.recording.format import ENTRY_OF, Known, Seen, decode, encode
 from kdiag.engine.recording.stacks import KnownStacks, Stacks
+from kdiag.engine.reporting import counted
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.sources.source_lines import SourceReader
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 
 LIMIT = Limitation("no-collector", "It cannot be read.", "look from inside")
 SEEN = with_probe(scene(idle_main(), stuck("worker", Frame(APP, 3, "work"))))
-OBSERVED = Observation("2024-01-01T00:00:00.000+00:00", 10.0, "probe", Samples(51), Cost(), limitations=(LIMIT,))
+OBSERVED = Observation(
+    "2024-01-01T00:00:00.000+00:00", 10.0, "probe", Samples(51, missed=3), Cost(), limitations=(LIMIT,)
+)
 
 
 def samples_of(window: Window) -> Iterator[Sample]:
@@ -73,7 +76,7 @@ def test_what_is_written_is_read_again(file: Path) -> None:
     recording = recorded(file, window)
 
     assert recording.whole == window
-    assert recording.observation == OBSERVED
+    assert recording.observation == replace(OBSERVED, samples=counted(window, OBSERVED.samples.missed))
     assert recording.duration_s == window.duration_s
     assert recording.window() == window
 
