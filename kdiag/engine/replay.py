@@ -54,7 +54,7 @@ class Replay:
             if self._playing:
                 self._go(self._at + (now - last) * self._rate)
             last = now
-            show(self._picture())
+            show(self.picture())
             self.clock.wait(self._poke, TICK_S)
 
     def stop(self) -> None:
@@ -108,7 +108,8 @@ class Replay:
         """
         raise _only_a_recording(f"{name} cannot be watched in it")
 
-    def _picture(self) -> Picture:
+    def picture(self) -> Picture:
+        """What there is to show at the moment that it has come to."""
         at = self._at
         window = self.recording.window(self.recording.whole.started_at + at, self.window_s)
         ended = at >= self.recording.duration_s and self.recording.whole.ended

@@ -9,18 +9,21 @@ from __future__ import annotations
 import queue
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdiag.core.detectors import detect_all
 from kdiag.core.model import Cost, Window
 from kdiag.core.vitals import vitals
 from kdiag.engine.live import Deed, Picture, Signs, State
+from kdiag.engine.replay import replay
 from kdiag.engine.reporting import make_report, observed, wall_time
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -43,6 +46,13 @@ def picture(window: Window, *, state: State = "watching", inside: bool = False, 
         at=window.duration_s, state=state, window=window, report=report, age_s=0.0, signs=tuple(signs), deeds=deeds,
         window_s=30.0, rate=1.0, inside=inside,
     )  # fmt: skip
+
+
+def recorded(name: str) -> Picture:
+    """The last picture of a recording of the tests', as if the target were alive."""
+    feed = replay(RECORDINGS / f"{name}.kdiag", window_s=30.0)
+    feed.seek(feed.recording.duration_s)
+    return replace(feed.picture(), state="watching", span_s=None)
 
 
 @dataclass
