@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kdiag.tui.views.findings import FindingsView
+from kdiag.tui.views.flame import FlameView
 from kdiag.tui.views.gc import CollectorView
 from kdiag.tui.views.locks import LocksView
 from kdiag.tui.views.log import LogView
@@ -27,6 +28,7 @@ def views(feed: Feed) -> list[View[Any]]:
         CollectorView(),
         PoolsView(),
         LocksView(),
+        FlameView(),
         MemoryView(),
         LogView(),
     ]
