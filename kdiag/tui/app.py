@@ -82,7 +82,7 @@ class KdiagApp(App[int]):
         super().__init__()
         self.feed = feed
         self.frames = Frames(feed.title, self._made)
-        self.main = MainScreen(feed)
+        self.main = MainScreen(feed, self.frames.tally)
         self.error: KdiagError | None = None
         self.choose_again = False
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from kdiag.engine.live import Feed, Picture
-    from kdiag.tui.frames import Frame
+    from kdiag.tui.frames import Frame, Tally
     from kdiag.tui.views.view import View
 
 
@@ -40,9 +40,9 @@ class MainScreen(Screen[None]):
             super().__init__()
             self.picture = picture
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, tally: Tally) -> None:
         super().__init__()
-        self.views: list[View[Any]] = views(feed)
+        self.views: list[View[Any]] = views(feed, tally)
         self.frozen = False
         self._frame: Frame | None = None
         for view in self.views:

@@ -16,10 +16,11 @@ from kdiag.tui.views.threads import ThreadsView
 
 if TYPE_CHECKING:
     from kdiag.engine.live import Feed
+    from kdiag.tui.frames import Tally
     from kdiag.tui.views.view import View
 
 
-def views(feed: Feed) -> list[View[Any]]:
+def views(feed: Feed, tally: Tally) -> list[View[Any]]:
     """Of one screen."""
     return [
         FindingsView(feed.source),
@@ -30,5 +31,5 @@ def views(feed: Feed) -> list[View[Any]]:
         LocksView(),
         FlameView(),
         MemoryView(),
-        LogView(),
+        LogView(tally),
     ]

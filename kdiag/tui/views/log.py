@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from kdiag.engine.live import Picture
+    from kdiag.tui.frames import Tally
 
 
 class LogView(TextView):
@@ -20,13 +21,26 @@ class LogView(TextView):
 
     name_, key = "Log", "l"
 
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self._tally = tally
+
     def prepare(self, picture: Picture, width: int) -> list[Text]:
-        """Deeds, numbers, limits."""
-        return log(picture, width)
+        """Deeds, numbers, limits, and what the screen itself takes."""
+        return [*log(picture, width), painted(), *drawing(self._tally, width)]
+
+
+def drawing(tally: Tally, width: int) -> list[Text]:
+    """What became of the pictures."""
+    words = (
+        f"{tally.offered:,} pictures came, {tally.dropped:,} were overtaken by a newer one. To make what is shown took "
+        f"{tally.longest_s * 1000:.0f} ms at most, to put it up {tally.longest_draw_s * 1000:.0f} ms."
+    )
+    return [heading("What the screen took"), *(painted((None, line)) for line in wrap(words, width, "  "))]
 
 
 def log(picture: Picture, width: int) -> list[Text]:
-    """The lines of the view."""
+    """The lines of the view about the process."""
     lines = [heading("What kdiag did to the process")]
     lines += [painted(("quiet", f"{deed.at:8.1f} s  "), (None, deed.text)) for deed in picture.deeds]
     lines += [painted(), *looked_at(picture.report, width)]

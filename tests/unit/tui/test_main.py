@@ -284,3 +284,15 @@ def test_a_live_target_has_no_time_line() -> None:
         assert not screen.app.main.query_one(TimeLine).display
 
     on_screen(test)
+
+
+def test_the_log_tells_what_was_done_and_what_the_screen_takes() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(*(replace(picture(nested_pool(), inside=True), at=float(n)) for n in range(20)))
+        await screen.press("l")
+        await screen.until(lambda: "pictures came" in screen.shown)
+        assert "a probe got in by ptrace" in screen.shown
+        assert "20 pictures came" in screen.shown
+        assert "samples" in screen.shown
+
+    on_screen(test)
