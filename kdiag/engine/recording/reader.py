@@ -41,7 +41,8 @@ _GZIP = 31  # what zlib calls a gzip stream
 _MAKE_ONE = "kdiag diagnose PID --record FILE  makes one"
 _KINDS = ("process", "collector", "heap", "stacks", "profile", "probe")
 _CUT_OFF = Limitation(
-    "recording-cut-off", "The recording has no end: kdiag was killed, or its disk was full. It is good until there.",
+    "recording-cut-off",
+    "The recording has no end: kdiag was killed, its disk was full, or the file is damaged. It is read until there.",
 )  # fmt: skip
 
 
@@ -121,8 +122,8 @@ def read_recording(file: Path) -> Recording:
     try:
         for line in lines:
             content.add(decode(line))
-    except (_DamagedError, msgspec.DecodeError, IndexError, StopIteration):
-        pass  # it is good until there
+    except (_DamagedError, msgspec.DecodeError, LookupError):
+        content.end = None  # nor is it one when its checksum, behind the end, is wrong
     return _recording(header, content)
 
 

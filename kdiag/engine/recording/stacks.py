@@ -6,15 +6,17 @@ Separate from the writer because it is all that a recording does to be small. Re
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kdiag.core.model import Frame
 from kdiag.engine.recording.format import STACKED, Known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from kdiag.core.model import Sample
+
+T = TypeVar("T")
 
 _MOST = 50_000  # stacks remembered; others get a new number when they come again
 
@@ -87,19 +89,27 @@ class KnownStacks:
         """Learn what is new.
 
         Raises:
-            IndexError: it speaks of frames that nobody told of.
+            LookupError: it speaks of frames that nobody told of.
         """
         self._frames += known.frames
-        self._stacks += (tuple(self._frames[number] for number in numbers) for numbers in known.stacks)
+        self._stacks += [tuple(_each(self._frames, numbers)) for numbers in known.stacks]
 
     def put_back(self, sample: Sample, numbers: tuple[int, ...]) -> Sample:
         """The sample with its stacks.
 
         Raises:
-            IndexError, StopIteration: the numbers are not those of the sample's stacks.
+            LookupError: the numbers are not those of the sample's stacks.
         """
-        rest = iter(numbers)
-        return _mapped(sample, lambda each: replace(each, frames=self._stacks[next(rest)]))
+        if len(numbers) != sum(len(getattr(sample, name)) for name in STACKED.get(type(sample), ())):
+            raise LookupError(numbers)
+        stacks = _each(self._stacks, numbers)
+        return _mapped(sample, lambda each: replace(each, frames=next(stacks)))
+
+
+def _each(known: Sequence[T], numbers: tuple[int, ...]) -> Iterator[T]:
+    if numbers and not 0 <= min(numbers) <= max(numbers) < len(known):
+        raise LookupError(numbers)
+    return map(known.__getitem__, numbers)
 
 
 def _mapped(sample: Sample, change: Callable[[Any], Any]) -> Sample:

@@ -204,6 +204,29 @@ def test_damage_has_a_reason_or_the_recording_is_good_until_there(noise: bytes, 
         assert reason in {"", "bad-recording", "newer-recording"}
 
 
+def test_a_bit_that_flips_is_never_overlooked(file: Path) -> None:
+    recorded(file)
+    whole = file.read_bytes()
+    for position in range(10, len(whole), 59):  # behind the header of gzip, which nothing depends on
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        try:
+            limits = [each.reference for each in read_recording(file).whole.limitations]
+        except KdiagError as error:
+            limits = [error.reference]
+        assert {"recording-cut-off", "bad-recording", "newer-recording"} & set(limits), position
+
+
+@pytest.mark.parametrize("numbers", [(), (0,), (0, 0, 0), (0, -1), (0, 2)])
+def test_stacks_that_nobody_told_of_are_damage(numbers: tuple[int, ...]) -> None:
+    stacks, known = Stacks(), KnownStacks()
+    bare, _ = stacks.taken_out(SEEN.stacks[0])
+    news = stacks.news()
+    assert news is not None
+    known.add(news)
+    with pytest.raises(LookupError):
+        known.put_back(bare, numbers)
+
+
 def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
     writer = begun(Path("/dev/full"))
     writer.finish(SEEN, OBSERVED)
