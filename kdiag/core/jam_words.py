@@ -82,6 +82,8 @@ def title(jam: Jam, ownership: Ownership, *, whole: bool) -> str:
         return f"{_all(jam, 'worker')} of {jam.called()} {_have(jam)} {doing} {time} while {more} in its queue{asked}"
     more = "1 more waits" if jam.queued == 1 else f"{jam.queued} more wait"
     what = f"{_all(jam, jam.pool.lends)} of {jam.called()} {_have(jam)}"
+    if jam.refuses:
+        return f"{what} been held{where} {time} while {jam.queued} more {'was' if jam.queued == 1 else 'were'} refused"
     if blame.how == "held":
         return f"{what} been held{where} {time} while {more} for one"
     if blame.how == "kept":
@@ -105,6 +107,8 @@ def summary(jam: Jam, also: Sequence[str]) -> str:
     said = []
     if jam.pool is None:
         said.append("A thread waits there only while all connections are lent; who has them is not seen from outside.")
+    elif jam.refuses:
+        said.append("None came free meanwhile; all other requests are answered with 503.")
     elif jam.pool.lends:
         said.append("None came back meanwhile, so whoever asks for one waits until its own time limit.")
         said += _unknown(jam)

@@ -38,7 +38,9 @@ _CALLED = {
     "concurrent.futures.process": "ProcessPoolExecutor",
     "multiprocessing.pool": "multiprocessing's Pool",
     "celery": "Celery's pool",
+    "uvicorn": "uvicorn's server",
 }
+_REFUSES = frozenset({"uvicorn"})  # whoever else asks is not made to wait, but sent away
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Jam:
         looks: how often it was looked at since.
         waiting: the threads that wait for it.
         holding: the threads that have what it lends.
-        queued: how many waited all the time, at least.
+        queued: how many waited all the time, at least; how many were refused, where it `refuses`.
     """
 
     kind: str
@@ -72,6 +74,11 @@ class Jam:
     def size(self) -> int | None:
         """How many it has to lend, or workers; None where that is not known."""
         return self.pool.size if self.pool else None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether nobody can wait for it."""
+        return self.kind in _REFUSES
 
     @property
     def nested(self) -> bool:
@@ -109,7 +116,10 @@ def _from_inside(window: Window, alive: Mapping[int, Track]) -> Iterator[Jam]:
         looks = sum(at >= since for at, _ in still)
         if until - since >= LONG_S and looks >= LOOKS:
             queued = min(each.queued or 0 for at, each in still if at >= since)
-            yield Jam(pool.kind, pool, since, until, looks, waiting, holding, queued)
+            if pool.kind in _REFUSES:  # what it has answered without a free slot
+                queued = pool.done - still[0][1].done
+            if queued:
+                yield Jam(pool.kind, pool, since, until, looks, waiting, holding, queued)
 
 
 def _tells(pool: ProbedPool) -> bool:
@@ -121,10 +131,18 @@ def _tells(pool: ProbedPool) -> bool:
 
 
 def _standing(seen: Sequence[tuple[float, ProbedPool]]) -> Sequence[tuple[float, ProbedPool]]:
-    """The looks at the end in which the pool was as it is now, and something waited."""
+    """The looks at the end in which the pool was as it is now, and something waited, or was refused."""
     last = seen[-1][1]
-    start = len(seen)
-    while start and _mark(seen[start - 1][1]) == _mark(last) and seen[start - 1][1].queued:
+    lent, start = set(last.out), len(seen)
+    while start:
+        pool = seen[start - 1][1]
+        lent.intersection_update(pool.out)
+        if pool.kind in _REFUSES:
+            stands = pool.size is not None and len(lent) >= pool.size
+        else:
+            stands = _mark(pool) == _mark(last) and bool(pool.queued)
+        if not stands:
+            break
         start -= 1
     return seen[start:]
 

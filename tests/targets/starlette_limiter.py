@@ -2,7 +2,8 @@
 
 `/stuck` is pool-exhaustion once all tokens of anyio's limiter (40, or the number given as argument) are taken: every
 worker thread waits for a silent server. To blame: the line that receives. `/fast` answers in 20 ms and `/` at once:
-with these two, or without traffic, the service is healthy. Says `saturated` when the last token is taken.
+with these two, or without traffic, the service is healthy. Says `saturated` when the last token is taken. A second
+argument is uvicorn's limit of connections, one less of which are served.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 TOKENS = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+LIMIT = int(sys.argv[2]) if len(sys.argv) > 2 else None
 
 server, silent = listen(), listen()
 stuck = threading.Semaphore(TOKENS)
@@ -60,4 +62,4 @@ app = Starlette(routes=[Route("/stuck", report), Route("/fast", price), Route("/
 
 
 if __name__ == "__main__":
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[server])
+    uvicorn.Server(uvicorn.Config(app, log_level="error", limit_concurrency=LIMIT)).run(sockets=[server])

@@ -110,6 +110,8 @@ def _rank(each: _Exhausted | Jam, stuck: Collection[int]) -> tuple[float, ...]:
     """The worst has the highest; what workers wait for is the cause of their pool's exhaustion."""
     if isinstance(each, Jam):
         cause = any(track.ident in stuck for track in each.waiting)
+        if each.refuses:  # it stands before all others
+            return -1, each.queued
         return cause, _is_critical(each), each.pool is not None, each.queued, each.size or 0
     return False, each.critical, each.certain, each.queued, len(each.pool.workers)
 
@@ -127,7 +129,8 @@ def _of_jam(window: Window, jam: Jam, also: Sequence[str]) -> Finding:
     blame, points = jam_words.blamed(jam, ownership), score(span, STUCK)
     critical, source = _is_critical(jam), "probe.pools" if jam.pool is not None else stack_source(window)
     evidence = [Evidence(STUCK.metric, span, STUCK.unit, jam.looks, source, low=span, threshold=STUCK.warning)]
-    evidence.append(Evidence("pool.waiting", jam.queued, "waiting", jam.looks, source))
+    waiting = ("pool.refused", "refused") if jam.refuses else ("pool.waiting", "waiting")
+    evidence.append(Evidence(waiting[0], jam.queued, waiting[1], jam.looks, source))
     if jam.size:
         evidence.append(Evidence("pool.size", jam.size, "size", jam.looks, source))
     return Finding(

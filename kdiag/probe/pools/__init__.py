@@ -26,6 +26,7 @@ BUILT_IN = {
     "multiprocessing": "multiprocessing.pool",
     "anyio": "anyio._backends._asyncio",
     "waitress": "waitress.task",
+    "uvicorn": "uvicorn.server",
     "sqlalchemy": "sqlalchemy.pool.impl",
     "psycopg": "psycopg_pool.pool",
     "urllib3": "urllib3.connectionpool",

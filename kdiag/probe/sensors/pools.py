@@ -125,7 +125,7 @@ class PoolsNow:
                 for adapter, role, pool in self._adapters.found(frames, depth):
                     new, seen = id(pool) not in self.found, self._seen(adapter, pool)
                     if seen is not None and role in _OF_TASKS:
-                        seen.awaits[task, role] = frames[depth:]
+                        seen.awaits[task, role] = frames
                     if seen is not None and new:
                         self._describe(seen)
                         yield adapter, pool
@@ -240,7 +240,7 @@ class Pools:
             "holding": list(threads["holds"]),
             "out": out,
             "kept": self._kept(seen, queued, first, out, _holding(awaits)),
-            "tasks": _told_tasks(awaits) if queued else [],
+            "tasks": _told_tasks(awaits) if queued or _is_full(state) else [],
             "runs": [place for place in map(looking.place_of, _listed(state.get("runs"))[:_FUNCTIONS]) if place],
         }
 
@@ -258,6 +258,11 @@ def _nested(seen: _Seen, waits: dict[int, Wait]) -> list[int]:
     awaited = {ident: waits[ident].value for ident in workers}
     queued = set(map(id, _listed(seen.state.get("items")))) if awaited else set()
     return [ident for ident, future in awaited.items() if id(future) in queued]
+
+
+def _is_full(state: dict[str, Any]) -> bool:
+    size, taken = (looking.number(state.get(name)) for name in ("size", "taken"))
+    return bool(size) and (taken or 0) >= (size or 0)
 
 
 def _holding(awaits: Iterable[tuple[TaskKey, str]]) -> int:

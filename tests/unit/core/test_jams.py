@@ -151,6 +151,29 @@ def test_tasks_of_asyncio_are_blamed_alike() -> None:
     assert look([], replace(pool, kind="aiohttp", counted=False)) is None  # nothing tells one use from the next
 
 
+def test_a_server_that_refuses_is_full_when_the_same_requests_have_its_slots() -> None:
+    tasks = (("holds", 2, (app(72, "stream"),)),)
+    pool = ProbedPool(
+        "uvicorn", "", 2, 0, (), (), (), id=9, lends="request slot", taken=2, out=(1, 2), tasks=tasks, counted=True
+    )
+
+    def refuses(at: float, pool: ProbedPool) -> ProbedPool:
+        return replace(pool, done=int(10 * at), out=(*pool.out, 100 + int(at)))  # one that is being refused
+
+    def look_at(changes: Callable[[float, ProbedPool], ProbedPool]) -> Finding | NotEnoughEvidence | None:
+        return detect(with_probe(scene(idle_main()), pools=lambda at: [changes(at, pool)]))
+
+    finding = found(look_at(refuses))
+    assert finding.title == (
+        "All 2 request slots of uvicorn's server have been held at app.py:72 for the whole 9.5 s "
+        "while 95 more were refused"
+    )
+    assert "answered with 503" in finding.summary
+    assert {number.metric for number in finding.evidence} >= {"pool.refused", "pool.size"}
+    assert look_at(lambda _, pool: pool) is None  # nobody was refused
+    assert look_at(lambda at, pool: replace(refuses(at, pool), out=(1, 2 + int(at)))) is None  # others have them
+
+
 def test_from_outside_a_long_wait_for_a_connection_is_a_suspicion() -> None:
     finding = found(detect(scene(idle_main(), *HOLDING, *WAITING)))
     assert finding.title == (
