@@ -94,18 +94,19 @@ def lasting_waits(samples: Sequence[ProbeSample | WaitsSample], span_s: float = 
     if not samples:
         return {}
     end = samples[-1].at
-    last = {key: who for key, who in _parties(samples[-1]) if who.frames and any(edges_of(who))}
+    edges = {key: tuple(edges_of(who)) for key, who in _parties(samples[-1]) if who.frames}
+    last = {key: who for key, who in _parties(samples[-1]) if edges.get(key)}
     since = dict.fromkeys(last, end)
     looks = dict.fromkeys(last, 1)
     lasting = set(last)
     for sample in reversed(samples[:-1]):
-        earlier = dict(_parties(sample))
+        earlier = {key: who for key, who in _parties(sample) if key in lasting}
         lasting = {key for key in lasting if key in earlier and _same(last[key], earlier[key])}
         for key in lasting:
             since[key] = sample.at
             looks[key] += 1
     return {
-        key: LastingWait(who, tuple(edges_of(who)), end - since[key], looks[key])
+        key: LastingWait(who, edges[key], end - since[key], looks[key])
         for key, who in last.items()
         if looks[key] >= least and end - since[key] >= span_s
     }
@@ -185,7 +186,7 @@ def _parties(sample: ProbeSample | WaitsSample) -> Iterator[tuple[Key, ProbedThr
 
 
 def _same(who: ProbedThread | ProbedTask, other: ProbedThread | ProbedTask) -> bool:
-    return who.wait == other.wait and who.frames == other.frames
+    return who is other or (who.wait == other.wait and who.frames == other.frames)
 
 
 def what_of(wait: ProbedWait) -> str:

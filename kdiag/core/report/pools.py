@@ -6,7 +6,7 @@ Separate from the report of a diagnosis: a short look proves no exhaustion, it o
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kdiag.core.frames import at, located
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kdiag.core.report.style import Style
 
 _PLACES = 5
+_LOOKS = 3  # at the stacks: a thread that ran meanwhile has no frames at each
 _TASKS = {"waits": "wait at", "holds": "have it at"}
 
 
@@ -74,7 +75,8 @@ def watched(window: Window) -> Watched:
         sample = completed(last, now.threads)
         in_order = tuple(sorted(now.pools, key=lambda pool: (pool.kind, pool.name, pool.id)))
         return Watched(in_order, before.pools, now.at - before.at, unmoved(first, last), sample)
-    found = [_by_stacks(pool) for pool in pools(window, tracks(window))]
+    few = replace(window, stacks=window.stacks[-_LOOKS:])
+    found = [_by_stacks(pool) for pool in pools(few, tracks(few))]
     return Watched(tuple(found), (), last.at - first.at if first else 0.0, unmoved(first, last), last)
 
 

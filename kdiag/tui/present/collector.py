@@ -91,4 +91,5 @@ def _trace(picture: Picture, page: Page, width: int) -> None:
     for each in reversed(picture.trace):
         page.add(from_report([traced(each)]), (each.at, each.generation))
     if not picture.trace:
-        page.add([painted(("quiet", "None since this view was opened."))])
+        none = "None since this view was opened." if picture.span_s is None else "A recording does not keep them."
+        page.add([painted(("quiet", none))])

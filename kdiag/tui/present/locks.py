@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from kdiag.core.frames import at
+from kdiag.core.model import ProbeSample, StackSample
 from kdiag.core.report.chains import Chains, Need, Party, Ring, by_probe, from_outside
 from kdiag.core.report.layout import join_or_break, wrap
 from kdiag.core.report.quantity import quantity
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 _DEEPEST = 12  # links of a chain that are drawn
 _NAMES = 4
 _LASTING_S = 1.0  # waits that are shorter come and go
-_OUTSIDE_S = 10.0  # of the window: enough to tell what stands still, and cheap with thousands of threads
+_LEAST_LOOKS = 10  # the last ones: enough to tell what stands still, and
+_MOST_THREADS = 40_000  # seen in all of them, or else thousands of threads would be dear
+_Look = TypeVar("_Look", ProbeSample, StackSample)
 _SEEN = "From outside a lock shows by the source line that takes it; tasks do not show at all."
 
 
@@ -35,18 +39,26 @@ def locks_page(picture: Picture, width: int, opened: frozenset[Hashable]) -> Pag
     page = Page()
     window = picture.window
     if picture.inside and window.probe:
-        waits = Waits(window.target, window.probe, window.lines)
+        waits = Waits(window.target, _latest(window.probe), window.lines)
         page.add(painted((None, line)) for line in wrap(summary(waits), width))
-        _draw(by_probe(waits), page, width, opened)
+        if not _draw(by_probe(waits), page, width, opened):
+            page.add([painted(("good", "✔ "), (None, "Nobody waits for a lock, for a result or for an end."))])
     elif window.stacks:
         page.add(needs_probe(picture, _SEEN, width))
-        _draw(from_outside(window.between(window.ended_at - _OUTSIDE_S, window.ended_at)), page, width, opened)
+        if not _draw(from_outside(replace(window, stacks=_latest(window.stacks))), page, width, opened):
+            page.add([painted((None, "No thread is seen to wait for a lock."))])
     else:
         page.add(needs_probe(picture, "Who waits for whom is seen by stacks, or from inside.", width))
     return page
 
 
-def _draw(chains: Chains, page: Page, width: int, opened: frozenset[Hashable]) -> None:
+def _latest(samples: tuple[_Look, ...]) -> tuple[_Look, ...]:
+    """As many of the last looks as are cheap."""
+    return samples[-max(_LEAST_LOOKS, _MOST_THREADS // max(1, len(samples[-1].threads))) :]
+
+
+def _draw(chains: Chains, page: Page, width: int, opened: frozenset[Hashable]) -> bool:
+    """Draw all; whether there was anything to draw."""
     drawing = _Drawing(chains, page, width, opened)
     for ring in chains.rings:
         drawing.gap()
@@ -64,9 +76,8 @@ def _draw(chains: Chains, page: Page, width: int, opened: frozenset[Hashable]) -
         if key not in drawing.told:
             drawing.gap()
             drawing.root(key)
-    if not (chains.rings or roots or rest or chains.open_needs):
-        drawing.gap()
-        page.add([painted(("good", "✔ "), (None, "Nobody waits for a lock, for a result or for an end."))])
+    drawing.gap()
+    return bool(chains.rings or roots or rest or chains.open_needs)
 
 
 def _waits(chains: Chains, key: Key) -> bool:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kdiag.core.model import ProbedPool, Window
     from kdiag.engine.live import Picture
 
-_OUTSIDE_S = 10.0  # of the window, as far as stacks alone tell
 _LABEL = 32  # columns
 _SEEN = "Queues, connections and pools of processes are seen from inside only."
 
@@ -30,7 +29,6 @@ def pools_page(picture: Picture, width: int) -> Page:
         return page
     if not window.probe:
         page.add(needs_probe(picture, _SEEN, width))
-        window = window.between(window.ended_at - _OUTSIDE_S, window.ended_at)
     page.add(from_report(render(watched(window), STYLE, width)))
     page.add(_queues(window, width))
     return page

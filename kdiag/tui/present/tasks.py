@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import Ownership
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
 
     from kdiag.engine.live import Picture
 
+_RECORDED = "A recording keeps only those tasks that wait for somebody, or that somebody waits for."
+_LOOKS = 3  # at the stacks: a thread that ran meanwhile has no frames at each
 _SEEN = "Tasks, and what each awaits, are seen from inside only."
 
 
 def tasks_page(picture: Picture, width: int, *, stacks: bool, wanted: str) -> Page:
     """The tree of the last look; of tasks with `wanted` in what is shown of them, and those that await these."""
-    page = Page()
-    if not picture.tasks:
+    page, window = Page(), picture.window
+    recorded = picture.span_s is not None and bool(window.probe)
+    if not picture.tasks and not recorded:
         page.add(_from_outside(picture, width))
         return page
-    tree = Tree(Waits(picture.window.target, picture.tasks, picture.window.lines))
+    tree = Tree(Waits(window.target, picture.tasks or window.probe, window.lines))
+    page.add(painted(("quiet", line)) for line in wrap(_RECORDED if recorded else "", width))
     page.add(from_report(summary(tree, STYLE, width)))
     rows = list(tree.rows())
     if wanted:
@@ -44,7 +49,7 @@ def tasks_page(picture: Picture, width: int, *, stacks: bool, wanted: str) -> Pa
 def _from_outside(picture: Picture, width: int) -> Iterator[Text]:
     """The threads that run a loop, and the callback that each is in."""
     yield from needs_probe(picture, _SEEN, width)
-    loops = loop_tracks(tracks(picture.window))
+    loops = loop_tracks(tracks(replace(picture.window, stacks=picture.window.stacks[-_LOOKS:])))
     if not loops:
         yield painted((None, "No thread runs a loop of asyncio's, as far as its stack tells."))
         return

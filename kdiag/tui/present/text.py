@@ -84,9 +84,9 @@ def heading(text: str) -> Text:
 
 def needs_probe(picture: Picture, why: str, width: int) -> list[Text]:
     """That a view sees more with a probe, and which key lets one in; of one that is there, that it has yet to look."""
-    if picture.inside:
+    if picture.inside and picture.span_s is None:
         return [painted(("quiet", "The probe has not looked yet."))]
-    if picture.state == "ended":
-        return [painted(("quiet", line)) for line in wrap(f"{why} No probe was there.", width)]
+    if picture.state == "ended" or picture.span_s is not None:
+        return [*(painted(("quiet", line)) for line in wrap(f"{why} No probe was there.", width)), painted()]
     lines = wrap(f"{why} Press a to let a probe in.", width)
     return [*(painted(("info", line)) for line in lines), painted()]

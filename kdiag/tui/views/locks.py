@@ -23,7 +23,7 @@ class LocksView(PageView):
     """The circles, and below each one who lets others wait who waits for it."""
 
     name_, key = "Locks", "6"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "frames", "Frames of one", key_display="⏎")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "frames", "Frames", key_display="⏎")]
 
     def __init__(self) -> None:
         super().__init__()

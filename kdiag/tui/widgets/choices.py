@@ -22,12 +22,14 @@ _CURSOR = Style(reverse=True)
 
 
 class Choices(Lines):
-    """Lines with keys; those of one key are chosen together. Before anybody moves the cursor there is none."""
+    """Lines with keys; those of one key are chosen together. Before anybody moves the cursor there is none.
+
+    Whoever holds it binds a key to `action_choose`: what that means is told in the footer.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
-        Binding("enter", "choose", "Open", show=False),
     ]
 
     class Chosen(Message):

@@ -129,5 +129,6 @@ def test_from_outside_the_source_tells_who_holds_what() -> None:
 def test_equal_futex_words_are_one_lock_and_nobody_waiting_is_said() -> None:
     waiting = [replace(stuck(f"t-{n}", app(80 + n, "take")), address=4096) for n in range(2)]
     assert drawn(scene(idle_main(), *waiting)).count("who holds it is not known") == 1
-    assert "✔ Nobody waits" in drawn(scene(idle_main()))
+    assert "No thread is seen to wait for a lock." in drawn(scene(idle_main()))
+    assert inside().splitlines()[-1] == "✔ Nobody waits for a lock, for a result or for an end."
     assert "seen by stacks, or from inside" in drawn(scene())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.model import ProbedTask, Wait, WaitsSample
 from kdiag.tui.present.tasks import tasks_page
 from tests.support.feeds import picture
-from tests.support.inside import awaits, runs
+from tests.support.inside import awaits, runs, with_probe
 from tests.support.windows import CALLBACK, LOOP, SELECT, app, computing, idle_main, moving, scene
 
 if TYPE_CHECKING:
@@ -72,3 +72,11 @@ def test_from_outside_the_loops_threads_tell_which_callback_they_are_in() -> Non
     assert "No thread runs a loop" in plain(picture(scene(idle_main())))
     assert "has not looked yet" in plain(picture(scene(idle_main()), inside=True))
     assert "No probe was there" in plain(picture(scene(idle_main()), state="ended"))
+
+
+def test_of_a_recording_those_tasks_are_told_that_it_keeps() -> None:
+    window = with_probe(scene(idle_main()), tasks=lambda _: TASKS[:1])
+    text = plain(replace(picture(window, inside=True), span_s=10.0))
+    assert "serve: waits for" in text
+    assert "A recording keeps only" in text
+    assert "No probe was there" in plain(replace(picture(scene(idle_main())), span_s=10.0))
