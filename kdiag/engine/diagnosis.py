@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 from kdiag.attach.preflight import preflight
 from kdiag.attach.process import ProcessFacts, python_descendants
-from kdiag.core.detectors import detect_all
 from kdiag.core.model import Limitation, Report
 from kdiag.engine.live import Live
 from kdiag.engine.observe import Finished, Progress, observe
-from kdiag.engine.recording import Recording, read_recording
-from kdiag.engine.reporting import make_report
+from kdiag.engine.recording import read_recording
 from kdiag.engine.session import Session, limitation_of
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
@@ -116,18 +114,17 @@ def live(pid: int, *, window_s: float, attach: WayIn = "none", record: Path | No
     return Live(session, _title(facts, 0), window_s=window_s)
 
 
-def diagnosed(files: Sequence[Path]) -> Report:
+def diagnosed(files: Sequence[Path], window_s: float | None = None) -> Report:
     """The report of what was recorded: of the first file, with those of the others as its children.
+
+    With `window_s` it is that of the last so many seconds.
 
     Raises:
         KdiagError: a file cannot be read, or is no recording.
     """
-    head, *below = (read_recording(file) for file in files)
-    return replace(_concluded(head), children=tuple(map(_concluded, below)))
-
-
-def _concluded(recording: Recording) -> Report:
-    return make_report(recording.whole, detect_all(recording.whole), recording.observation)
+    recordings = [read_recording(file) for file in files]
+    head, *below = (recording.report(recording.window(window_s=window_s)) for recording in recordings)
+    return replace(head, children=tuple(below))
 
 
 def _beside(file: Path, pid: int | None) -> Path:

@@ -6,15 +6,13 @@ It is separate from `live` because nothing is looked at: what a moment shows is 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kdiag.core.detectors import detect_all
-from kdiag.core.model import Report, Samples
+from kdiag.core.model import Report
 from kdiag.core.vitals import vitals
 from kdiag.engine.live import TICK_S, Deed, Picture, Signs, State
 from kdiag.engine.recording import Recording, read_recording
-from kdiag.engine.reporting import make_report
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL, Clock
 
@@ -123,11 +121,7 @@ class Replay:
 
     def _report(self, at: float, window: Window) -> Report:
         if self._judged is None or self._judged[:2] != (at, self.window_s):
-            samples = Samples(
-                len(window.stacks), 0, len(window.process), len(window.collector), len(window.probe)
-            )  # fmt: skip
-            observation = replace(self.recording.observation, duration_s=round(window.duration_s, 2), samples=samples)
-            self._judged = at, self.window_s, make_report(window, detect_all(window), observation)
+            self._judged = at, self.window_s, self.recording.report(window)
         return self._judged[2]
 
     def _signs_until(self, at: float) -> tuple[Signs, ...]:

@@ -35,7 +35,7 @@ def test_no_target_at_all() -> None:
 
 
 def test_a_recording_and_a_process(tmp_path: Path) -> None:
-    for more in (["1"], ["--name", "x"], ["--attach", "none"], ["--for", "3s", "--record", "b.kdiag"]):
+    for more in (["1"], ["--name", "x"], ["--attach", "none"], ["--full"], ["--record", "b.kdiag"]):
         ran = kdiag("diagnose", "--from", "a.kdiag", *more)
         assert (ran.code, ran.reference) == (2, "usage"), more
         assert ("PID" if more == ["1"] else more[0]) in ran.err

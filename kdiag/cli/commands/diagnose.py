@@ -42,7 +42,7 @@ Examples:
 
 # What says how to look, or at whom: nothing that a recording could still be asked for.
 _OF_THE_OBSERVATION = {
-    "pid": "PID", "name": "--name", "port": "--port", "window_s": "--for", "full": "--full", "children": "--children",
+    "pid": "PID", "name": "--name", "port": "--port", "full": "--full", "children": "--children",
     "attach": "--attach", "trace_s": "--trace-allocations",
     "record_file": "--record",
 }  # fmt: skip
@@ -52,7 +52,7 @@ _OF_THE_OBSERVATION = {
 @target_options
 @click.option(
     "--for", "window_s", type=Duration(), default="10s", show_default=True,
-    help="Observe at most this long; it ends earlier when every verdict is certain.",
+    help="Observe at most this long; it ends earlier when every verdict is certain. With --from: its last seconds.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Use the whole time, even when every verdict is certain before.")
 @children_option
@@ -92,7 +92,7 @@ def command(
     output.check_writable(record_file)
     if recorded:
         _check_alone(context)
-        report = diagnosed(recorded)
+        report = diagnosed(recorded, window_s if _given(context, "window_s") else None)
         output.write(reports.render(report, form, output_file), output_file)
         return exit_codes.of_report(report, fail_on, min_confidence)
     target = diagnosis(
@@ -118,13 +118,17 @@ def command(
     return exit_codes.of_report(finished.report, fail_on, min_confidence)
 
 
+def _given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _check_alone(context: click.Context) -> None:
     """A recording was made with the options that it was made with.
 
     Raises:
         KdiagError: `usage`.
     """
-    given = [name for name in _OF_THE_OBSERVATION if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    given = [name for name in _OF_THE_OBSERVATION if _given(context, name)]
     if given:
         options = ", ".join(_OF_THE_OBSERVATION[name] for name in given)
         raise KdiagError(

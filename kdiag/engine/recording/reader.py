@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kdiag.core.detectors import detect_all
 from kdiag.core.model import (
     CollectorSample,
     Cost,
@@ -23,13 +25,14 @@ from kdiag.core.model import (
     ProbeSample,
     ProcessSample,
     ProfileSample,
+    Report,
     Sample,
     StackSample,
     Window,
 )
 from kdiag.engine.recording.format import FAMILY, SCHEMA, AnyEntry, End, Header, Known, Source, decode
 from kdiag.engine.recording.stacks import KnownStacks
-from kdiag.engine.reporting import counted, observed
+from kdiag.engine.reporting import counted, make_report, observed, wall_time
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -68,6 +71,23 @@ class Recording:
         """What was seen until a moment (None: the end), in the `window_s` seconds before it (None: from the start)."""
         end = self.whole.ended_at if at is None else at
         return self.whole.between(self.whole.started_at if window_s is None else end - window_s, end)
+
+    def report(self, window: Window) -> Report:
+        """What is concluded of it or of a part of it; when a look failed, only the whole can tell."""
+        missed = 0 if window.duration_s < self.duration_s else self.observation.samples.missed
+        observation = replace(
+            self.observation, started_at=self._moment(window.started_at),
+            duration_s=round(window.duration_s, 2), samples=counted(window, missed),
+        )  # fmt: skip
+        return make_report(window, detect_all(window), observation)
+
+    def _moment(self, at: float) -> str:
+        """A time of the samples' clock by the wall clock."""
+        began = self.observation.started_at
+        try:
+            return wall_time(datetime.fromisoformat(began) + timedelta(seconds=at - self.whole.started_at))
+        except (ValueError, OverflowError):  # no kdiag has written that
+            return began
 
 
 class _Schema(msgspec.Struct):

@@ -91,6 +91,17 @@ def test_a_moment_of_it_is_what_was_seen_before(file: Path) -> None:
     assert recording.window(window_s=1.0).ended
 
 
+def test_the_report_of_a_part_says_of_what_it_is(file: Path) -> None:
+    recording = recorded(file)
+    whole, part = (recording.report(recording.window(window_s=seconds)).observation for seconds in (None, 2.0))
+
+    assert whole == recording.observation
+    assert part.started_at == "2024-01-01T00:00:08.000+00:00"
+    assert part.duration_s == 2.0
+    assert part.samples.missed == 0
+    assert 0 < part.samples.stacks < whole.samples.stacks
+
+
 def test_stacks_are_written_once(file: Path) -> None:
     recorded(file)
     text = gzip.decompress(file.read_bytes()).decode()
