@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from kdiag.tui.views.findings import FindingsView
+    from kdiag.tui.views.maps import MapsView
     from kdiag.tui.widgets.timeline import TimeLine
 
 _QUESTION = "Let a probe into this process?"
@@ -145,6 +146,10 @@ class KdiagApp(App[int]):
     def on_view_changed(self) -> None:
         """Have made anew what it shows."""
         self._look()
+
+    def on_maps_view_wanted(self, message: MapsView.Wanted) -> None:
+        """Have a container watched."""
+        self.guard(message.name)
 
     def on_findings_view_opened(self, message: FindingsView.Opened) -> None:
         """All of one finding."""

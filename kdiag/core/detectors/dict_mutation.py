@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.frames import Ownership, at
+from kdiag.core.maps import conflicts
 from kdiag.core.model import (
     ConflictKind,
     ConflictSide,
@@ -113,16 +114,11 @@ def _rank(case: _Case) -> tuple[int, int]:
 
 def _watched(window: Window) -> list[_Case]:
     """The conflicts of the containers that were looked at."""
-    found: dict[tuple[int, str], _Case] = {}
-    for sample in window.probe:
-        for conflict in sample.maps.conflicts:
-            key = conflict.container, conflict.kind
-            before = found[key].count if key in found else 0
-            found[key] = _Case(conflict, before + conflict.count, 0, window.duration_s)
-    walked = Counter(_loop(case.conflict) for case in found.values() if case.conflict.kind == CHANGED)
+    found = [_Case(conflict, conflict.count, 0, window.duration_s) for conflict in conflicts(window)]
+    walked = Counter(_loop(case.conflict) for case in found if case.conflict.kind == CHANGED)
     return [
         _with_raised(window, case, countable=case.conflict.kind == CHANGED and walked[_loop(case.conflict)] == 1)
-        for case in found.values()
+        for case in found
         if case.count and not _alone(case.conflict)
     ]
 

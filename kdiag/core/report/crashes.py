@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kdiag.core.model import Ended, Limitation
 from kdiag.core.nil import Nil
 from kdiag.core.redact import redact_source
-from kdiag.core.report.layout import join_or_break, wrap
-from kdiag.core.report.stacks import Lines, place, source
+from kdiag.core.report.layout import wrap
+from kdiag.core.report.stacks import Lines, frame_lines, place, source
 from kdiag.core.report.style import PLAIN, Style
 
 if TYPE_CHECKING:
@@ -82,11 +82,16 @@ def explanation(crash: Crash) -> list[str]:
     if crash.ended.crash is None:
         meaning = _MEANINGS.get(crash.ended.signal)
         return [meaning] if meaning else []
-    if crash.nil is None or not crash.nil.expressions:
+    return told_nil(crash.nil) if crash.nil is not None else []
+
+
+def told_nil(nil: Nil) -> list[str]:
+    """What was None, and where that came from, in sentences; none where it is not known."""
+    if not nil.expressions:
         return []
-    sure = "" if crash.nil.sure == "certain" else f" ({crash.nil.sure})"
-    said = [f"{crash.nil.name} was None{sure}"]
-    for origin in crash.nil.origins[:_ORIGINS_SHOWN]:
+    sure = "" if nil.sure == "certain" else f" ({nil.sure})"
+    said = [f"{nil.name} was None{sure}"]
+    for origin in nil.origins[:_ORIGINS_SHOWN]:
         said += [_said(each) for each in (origin, *origin.function_returns[:1])]
     return said
 
@@ -103,10 +108,7 @@ def _one(crash: Crash, style: Style, width: int) -> Iterator[str]:
     yield from wrap(f"{ended.program}, Python {ended.python}, child of {ended.parent}", width, "  ")
     for sentence in explanation(crash):
         yield from wrap(sentence, width, "  ", "    ")
-    for frame in ended.frames[:_FRAMES_SHOWN]:
-        yield from join_or_break((place(frame.file, frame.line), frame.function), width, "    ")
-        for line in wrap(source(lines, frame), width, "        "):
-            yield style.paint("quiet", line)
+    yield from frame_lines(ended.frames[:_FRAMES_SHOWN], lines, style, width, "    ")
     hidden = len(ended.frames) - _FRAMES_SHOWN
     if hidden > 0:
         yield style.paint("quiet", f"    … {hidden} more")

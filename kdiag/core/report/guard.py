@@ -11,7 +11,7 @@ from kdiag.core.frames import located
 from kdiag.core.report.layout import clean, table, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from kdiag.core.model import ConflictSide, Frame, MapAccount, MapConflict
     from kdiag.core.report.style import Role, Style
@@ -25,7 +25,7 @@ LIMITS = {
     "audit-hook": "An audit hook is in place, which Python would run in the middle of writes: dicts are not watched.",
     "no-watcher-free": "All of the interpreter's dict watchers are taken: dicts are not watched.",
 }
-_KINDS: dict[str, tuple[str, Role]] = {
+KINDS: dict[str, tuple[str, Role]] = {
     "lost-update": ("updates are lost", "critical"),
     "changed-while-iterated": ("changed while a loop walked through it", "critical"),
     "written-while-iterated": ("keys changed while a loop walked through it", "warning"),
@@ -46,15 +46,19 @@ def render(account: MapAccount, style: Style, width: int, *, scanned: int, durat
         writes = str(each.writes) if each.how == "watcher" else "-"
         rows.append((clean(each.name), clean(each.type), writes, each.how, clean(", ".join(each.threads)) or "-"))
     yield from table(rows, "", numbers=frozenset({2}))
-    grave = {each.container for each in account.conflicts if each.kind not in HARMLESS}
-    for conflict in sorted(account.conflicts, key=lambda each: list(_KINDS).index(each.kind)):
-        if conflict.kind in HARMLESS and conflict.container in grave:
-            continue  # it says less of the same
+    for conflict in gravest(account.conflicts):
         yield ""
-        yield from _conflict(conflict, style, width)
+        yield from conflict_lines(conflict, style, width)
     if not account.conflicts:
         yield ""
         yield from wrap(f"No conflict was seen in {duration_s:.0f} s.", width)
+
+
+def gravest(conflicts: Iterable[MapConflict]) -> list[MapConflict]:
+    """The conflicts that are worth telling, the gravest first."""
+    ordered = sorted(conflicts, key=lambda each: list(KINDS).index(each.kind))
+    grave = {each.container for each in ordered if each.kind not in HARMLESS}
+    return [each for each in ordered if each.kind not in HARMLESS or each.container not in grave]  # less of the same
 
 
 def to_json(account: MapAccount, *, pid: int, scanned: int, duration_s: float) -> dict[str, Any]:
@@ -102,8 +106,9 @@ def _suspects(account: MapAccount, style: Style, width: int, scanned: int, durat
     yield from wrap("Watch one of them closely: " + style.paint("command", "kdiag guard PID module:NAME"), width)
 
 
-def _conflict(conflict: MapConflict, style: Style, width: int) -> Iterator[str]:
-    words, role = _KINDS[conflict.kind]
+def conflict_lines(conflict: MapConflict, style: Style, width: int) -> Iterator[str]:
+    """One conflict with the stacks of all its sides."""
+    words, role = KINDS[conflict.kind]
     times = "once" if conflict.count == 1 else f"{conflict.count} times"
     yield style.paint(role, f"{clean(conflict.name)}: {words}, {times}")
     writes = "writes" if conflict.seen else "has code that writes"

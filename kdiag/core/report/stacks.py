@@ -5,7 +5,7 @@ It is separate from the report because `kdiag stacks` shows it on its own, and a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -161,9 +161,14 @@ def group_lines(group: StackGroup, lines: Lines, style: Style, width: int, inden
     inner = indent + "  "
     if not group.frames:
         yield style.paint("quiet", f"{inner}(no Python frames)")
-    for frame in group.frames:
-        yield from join_or_break((place(frame.file, frame.line), frame.function), width, inner)
-        for line in wrap(source(lines, frame), width, inner + "    "):
+    yield from frame_lines(group.frames, lines, style, width, inner)
+
+
+def frame_lines(frames: Iterable[Frame], lines: Lines, style: Style, width: int, indent: str) -> Iterator[str]:
+    """Frames, each with its source."""
+    for frame in frames:
+        yield from join_or_break((place(frame.file, frame.line), frame.function), width, indent)
+        for line in wrap(source(lines, frame), width, indent + "    "):
             yield style.paint("quiet", line)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kdiag.tui.views.crashes import CrashesView
 from kdiag.tui.views.findings import FindingsView
 from kdiag.tui.views.flame import FlameView
 from kdiag.tui.views.gc import CollectorView
 from kdiag.tui.views.locks import LocksView
 from kdiag.tui.views.log import LogView
+from kdiag.tui.views.maps import MapsView
 from kdiag.tui.views.memory import MemoryView
 from kdiag.tui.views.pools import PoolsView
 from kdiag.tui.views.tasks import TasksView
@@ -29,6 +31,8 @@ def views(feed: Feed, tally: Tally) -> list[View[Any]]:
         CollectorView(),
         PoolsView(),
         LocksView(),
+        CrashesView(feed.source),
+        MapsView(),
         FlameView(),
         MemoryView(),
         LogView(tally),

@@ -1,0 +1,48 @@
+"""Containers that are watched or fought over, and both sides of each conflict; more are watched by their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from kdiag.tui.present.maps import containers
+from kdiag.tui.screens.ask import Line
+from kdiag.tui.views.listing import ListingView
+from kdiag.tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from kdiag.engine.live import Picture
+    from kdiag.tui.present.listing import Listing
+
+_ASKED = "Watch which dict, set or deque? Its name in the running process, as module:NAME or module:Class.attribute."
+
+
+class MapsView(ListingView):
+    """What the probe told of containers."""
+
+    name_, key = "Maps", "8"
+    searched = "name or type"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("i", "guard", "Watch one")]
+
+    class Wanted(Message):
+        """Somebody wants a container to be watched."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def prepare(self, picture: Picture, width: int) -> Listing:
+        """The containers, as they are to be shown now."""
+        return containers(picture, width, self.filter)
+
+    def action_guard(self) -> None:
+        """Ask for a name; a suspect's own stands there already."""
+        row = self.query_one(Table).chosen
+        name = row.key if row is not None and isinstance(row.key, str) else ""
+        self.app.push_screen(Line(_ASKED, name, "shop.metrics:REGISTRY"), self._want)
+
+    def _want(self, name: str | None) -> None:
+        if name:
+            self.post_message(self.Wanted(name))

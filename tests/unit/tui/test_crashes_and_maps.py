@@ -1,0 +1,63 @@
+"""The keys of the crashes and of the containers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kdiag.errors import KdiagError
+from kdiag.tui.screens.page import PageScreen
+from tests.support.feeds import ShownFeed, picture, wished
+from tests.support.screens import screen_of
+from tests.support.windows import idle_main, scene
+from tests.unit.tui.present.test_crashes import ENDED, SOURCES, SWALLOWED, crashing
+from tests.unit.tui.present.test_maps import BROKEN, SUSPECT, watching
+
+
+def test_the_keys_of_the_crashes() -> None:
+    async def test() -> None:
+        async with screen_of(ShownFeed(files=SOURCES)) as screen:
+            await screen.put_up(picture(scene(idle_main())))
+            await screen.press("7")
+            await screen.until(lambda: "Press a" in screen.shown)
+
+            await screen.put_up(crashing(ENDED))
+            assert "node was None" in screen.shown
+            await screen.put_up(crashing(SWALLOWED, ENDED))
+            await screen.press("down")
+            assert "shop.TooLate" in screen.shown
+            await screen.put_up(crashing(SWALLOWED))
+            assert "shop.TooLate" in screen.shown
+
+            await screen.press("enter")
+            assert isinstance(screen.app.screen, PageScreen)
+            assert "return node.name" in screen.shown
+            await screen.press("escape", "slash", *"attribute")
+            await screen.until(lambda: "None of them holds" in screen.shown)
+
+    asyncio.run(test())
+
+
+def test_a_container_is_watched_by_its_name() -> None:
+    async def test() -> None:
+        feed = ShownFeed()
+        async with screen_of(feed) as screen:
+            await screen.put_up(picture(scene(idle_main())))
+            await screen.press("8")
+            await screen.until(lambda: "Press a" in screen.shown)
+
+            await screen.put_up(watching(BROKEN, suspects=(SUSPECT,)))
+            assert "scraper iterates" in screen.shown
+            await screen.press("i")
+            await screen.write("shop:CACHE")
+            await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE"])
+            await screen.press("end", "i", "enter")  # a suspect's name stands there already
+            await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE", "shop:STOCK"])
+            await screen.press("i", "escape")
+            assert screen.on_main
+
+            feed.refusal = KdiagError("no-such-name", "There is no shop.NOWHERE.", hint="kdiag guard PID --scan")
+            await screen.press("i")
+            await screen.write("shop:NOWHERE")
+            await screen.until(lambda: any("There is no" in each.message for each in screen.app._notifications))
+
+    asyncio.run(test())
