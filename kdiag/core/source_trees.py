@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from kdiag.core.redact import redact_source
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -133,7 +135,7 @@ def first_line(node: Function | ast.ClassDef) -> int:
 
 
 def shown(node: ast.AST) -> str:
-    """A statement's head or an expression as one short line."""
+    """A statement's head or an expression as one short line, without secrets."""
     if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         text = f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
     elif isinstance(node, ast.With | ast.AsyncWith):
@@ -142,6 +144,7 @@ def shown(node: ast.AST) -> str:
         text = f"def {node.name}"
     else:
         text = " ".join(ast.unparse(node).split())
+    text = redact_source(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -37,7 +37,7 @@ Examples:
   kdiag diagnose 1234 --trace-allocations 5s  and the lines that create what leaks
   kdiag diagnose 1234 --attach preloaded      a service that was started by kdiag run, without ptrace
   kdiag diagnose 1234 --record shop.kdiag     keep what was seen,
-  kdiag diagnose --from shop.kdiag          and conclude from it, here or elsewhere
+  kdiag diagnose --from shop.kdiag            and conclude from it, here or elsewhere
 """
 
 # What says how to look, or at whom: nothing that a recording could still be asked for.

@@ -6,6 +6,7 @@ takes at most the last second with it. A disk that is full ends the recording, n
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import zlib
@@ -77,7 +78,8 @@ class RecordingWriter:
 
     def add(self, sample: Sample) -> None:
         """Take one sample; called by the sources' threads."""
-        self._pending.put(sample)
+        if self.problem is None:
+            self._pending.put(sample)
 
     def run(self, ctx: Context) -> None:
         """Write each second what came, until the context is done."""
@@ -100,7 +102,8 @@ class RecordingWriter:
 
     def _close(self) -> None:
         if self._stream is not None:
-            self._stream.close()
+            with contextlib.suppress(OSError):  # what could not be written cannot be now
+                self._stream.close()
             self._stream = None
 
     def _taken(self) -> Iterator[Entry]:
@@ -139,13 +142,14 @@ class RecordingWriter:
     def _write(self, written: Iterable[Entry], *, last: bool = False) -> None:
         if self._stream is None:
             return
-        data = b"".join(self._gzip.compress(encode(entry)) for entry in written)
         try:
+            data = b"".join(self._gzip.compress(encode(entry)) for entry in written)
             self._stream.write(data + self._gzip.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH))
             self._stream.flush()
-        except OSError as error:
+        except Exception as error:  # whatever hinders it: the observation goes on
+            why = error.strerror if isinstance(error, OSError) else None
             self.problem = Limitation(
-                "recording-failed", f"The recording {self.file} is not whole: {error.strerror or error}.",
+                "recording-failed", f"The recording {self.file} is not whole: {why or repr(error)}.",
                 "Name a file on a disk with room: --record FILE",
             )  # fmt: skip
-            self._stream = None
+            self._close()

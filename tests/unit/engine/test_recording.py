@@ -247,6 +247,17 @@ def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
     assert "No space left" in writer.problem.message
 
 
+def test_what_cannot_be_written_ends_the_recording_and_nothing_else(file: Path) -> None:
+    odd = replace(SEEN.process[0], rss=object())  # type: ignore[arg-type]
+    writer = begun(file, window=replace(SEEN, process=(odd, *SEEN.process)))
+    writer.finish(SEEN, OBSERVED)
+    writer.add(odd)
+
+    assert writer.problem is not None
+    assert writer.problem.reference == "recording-failed"
+    assert read_recording(file).whole.process == ()
+
+
 def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KdiagError) as caught:
         begun(tmp_path / "no-folder" / "shop.kdiag")
