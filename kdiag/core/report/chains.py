@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kdiag.core.locks import Hold, Lock, Want
-    from kdiag.core.model import Window
+    from kdiag.core.model import StackSample, Window
     from kdiag.core.owners import Step
     from kdiag.core.report.waits import Party as Probed
     from kdiag.core.report.waits import Waits
@@ -129,15 +129,17 @@ class Chains:
         return found
 
 
-def by_probe(waits: Waits) -> Chains:
-    """As the probe saw it."""
-    told = {key_of(who): who for who in waits.told}
-    everybody = {key_of(who): who for who in waits.samples[-1].parties()}
-    parties = {key: _waiting(key, who, waits) for key, who in told.items()}
+def by_probe(waits: Waits, stacks: StackSample | None = None) -> Chains:
+    """As the probe saw it; `stacks` tell of threads for which it had no time."""
+    parties = {key_of(who): _waiting(key_of(who), who, waits) for who in waits.told}
+    others: dict[Key, tuple[str, tuple[Frame, ...]]] = {}
+    for thread in stacks.threads if stacks is not None else ():
+        others["thread", thread.ident] = thread.name, thread.frames
+    others |= {key_of(who): (waits.names[key_of(who)], who.frames) for who in waits.samples[-1].parties()}
     for party in list(parties.values()):
         for key in party.need.ends if party.need else ():
-            if key in everybody and key not in parties:
-                parties[key] = _busy(key, everybody[key], waits)
+            if key in others and key not in parties:
+                parties[key] = _busy(key, *others[key], waits)
     return Chains(parties, tuple(_ring(steps, parties, waits) for steps in waits.rings()))
 
 
@@ -151,14 +153,14 @@ def _waiting(key: Key, who: Probed, waits: Waits) -> Party:
     return Party(key, waits.names[key], who.frames, waits.frame(who), need, waits.still_s(who) or 0.0)
 
 
-def _busy(key: Key, who: Probed, waits: Waits) -> Party:
-    return Party(key, waits.names[key], who.frames, waits.ownership.culprit(who.frames))
+def _busy(key: Key, name: str, frames: tuple[Frame, ...], waits: Waits) -> Party:
+    return Party(key, name, frames, waits.ownership.culprit(frames))
 
 
 def _ring(steps: Sequence[Step], parties: Mapping[Key, Party], waits: Waits) -> Ring:
     links = []
     for (each, edge), (following, _) in zip(steps, [*steps[1:], steps[0]], strict=True):
-        party = parties.get(each.key) or _busy(each.key, each.who, waits)
+        party = parties.get(each.key) or _busy(each.key, waits.names[each.key], each.who.frames, waits)
         kind = edge.kind
         what = party.need.what if party.need is not None and kind == party.need.kind else edge.what
         links.append((party, Need((kind, each.key), what, kind, (following.key,), edge.held_at, edge.sure)))

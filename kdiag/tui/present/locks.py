@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from kdiag.core.model import Frame
+    from kdiag.core.model import Frame, Window
     from kdiag.core.owners import Key
     from kdiag.core.report.style import Role
     from kdiag.engine.live import Picture
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DEEPEST = 12  # links of a chain that are drawn
 _NAMES = 4
 _LASTING_S = 1.0  # waits that are shorter come and go
+_NEARLY = 0.9  # of all threads: some come and go between two looks
 _LEAST_LOOKS = 10  # the last ones: enough to tell what stands still, and
 _MOST_THREADS = 40_000  # seen in all of them, or else thousands of threads would be dear
 _Look = TypeVar("_Look", ProbeSample, StackSample)
@@ -40,8 +41,8 @@ def locks_page(picture: Picture, width: int, opened: frozenset[Hashable]) -> Pag
     window = picture.window
     if picture.inside and window.probe:
         waits = Waits(window.target, _latest(window.probe), window.lines)
-        page.add(painted((None, line)) for line in wrap(summary(waits), width))
-        if not _draw(by_probe(waits), page, width, opened):
+        page.add(painted((None, line)) for line in wrap(f"{summary(waits)}{_unseen(window)}", width))
+        if not _draw(by_probe(waits, window.stacks[-1] if window.stacks else None), page, width, opened):
             page.add([painted(("good", "✔ "), (None, "Nobody waits for a lock, for a result or for an end."))])
     elif window.stacks:
         page.add(needs_probe(picture, _SEEN, width))
@@ -50,6 +51,12 @@ def locks_page(picture: Picture, width: int, opened: frozenset[Hashable]) -> Pag
     else:
         page.add(needs_probe(picture, "Who waits for whom is seen by stacks, or from inside.", width))
     return page
+
+
+def _unseen(window: Window) -> str:
+    """That the probe had no time for all threads."""
+    looked, in_all = len(window.probe[-1].threads), len(window.stacks[-1].threads) if window.stacks else 0
+    return f" The probe looked at {looked:,} of {in_all:,} threads." if looked < _NEARLY * in_all else ""
 
 
 def _latest(samples: tuple[_Look, ...]) -> tuple[_Look, ...]:

@@ -132,3 +132,11 @@ def test_equal_futex_words_are_one_lock_and_nobody_waiting_is_said() -> None:
     assert "No thread is seen to wait for a lock." in drawn(scene(idle_main()))
     assert inside().splitlines()[-1] == "✔ Nobody waits for a lock, for a result or for an end."
     assert "seen by stacks, or from inside" in drawn(scene())
+
+
+def test_of_threads_for_which_the_probe_had_no_time_the_stacks_tell() -> None:
+    crowd = [moving(f"t-{n}", app(n, "work")) for n in range(20)]
+    waiting = waits(2, "t-1", app(1, "work"), lock=9, owner=7, what="app.desk", held_at=app(59, "book"))
+    text = drawn(with_probe(scene(*crowd), threads=lambda _: (waiting,)), is_inside=True)
+    assert "The probe looked at 1 of 20 threads." in " ".join(text.split())
+    assert "t-6  app.py:6 work\n╰─ holds lock app.desk, taken at app.py:59; 1 waits" in text
