@@ -2,7 +2,7 @@
 
 The search goes forward from the service's own modules, some thousand objects deep, and in Python all along, so that
 other threads run meanwhile; what cannot be reached so stays unknown. Separate from `lent`, which looks at variables of
-running functions only.
+running functions only, and from `sensors.keepers`, which samples containers: here each loan has to be counted.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections import deque
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..sensors import own
 from ..sensors.calls import attribute_name, instructions, loaded, qualname
 from ..sensors.places import instance_dict, is_class, namespaces, place, text
 from ..turns import Turns
 from . import looking
-from .lent import is_any, is_standard_file
+from .lent import is_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,20 +78,11 @@ def kept(wanted: frozenset[type], is_lent: Callable[[Any], bool]) -> tuple[list[
 
 def _roots() -> Iterator[_Step]:
     """What the service's own modules hold."""
-    for name, module in list(sys.modules.items()):
-        if type(module) is ModuleType and _is_own(module):
-            for variable, value in list(vars(module).items()):
-                shown = name if name != "__main__" else _file(module).rpartition("/")[2].rpartition(".")[0]
-                yield _Step(value, 0, name, f"{shown}.{variable}", text(variable))
-
-
-def _is_own(module: ModuleType) -> bool:
-    file = _file(module)
-    return bool(file) and not is_standard_file(file) and "-packages" not in file and "<kdiag>" not in file
-
-
-def _file(module: ModuleType) -> str:
-    return text(vars(module).get("__file__"))
+    for _, names, file in own.modules():
+        if own.is_own(file):
+            module, shown = text(names.get("__name__")), own.name_of(names)
+            for variable, value in list(names.items()):
+                yield _Step(value, 0, module, f"{shown}.{variable}", text(variable))
 
 
 def _inside(step: _Step) -> Iterator[_Step]:

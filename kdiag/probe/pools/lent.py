@@ -5,9 +5,9 @@ Separate from the adapters, which know their library's classes, and from `keeper
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+from ..hooks.facts import is_library
 from ..sensors.calls import values_of
 from ..sensors.places import is_class, mro
 from ..turns import Turns
@@ -15,7 +15,6 @@ from . import looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import FrameType
     from typing import TypeVar
 
     from ..sensors.frames import Stack
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     Key = TypeVar("Key")
 
 _FRAMES = 3000  # whose variables are read in one look
-_STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
 def holders(stacks: Mapping[Key, Stack], kinds: frozenset[type]) -> Iterator[tuple[Key, Any]]:
@@ -32,7 +30,7 @@ def holders(stacks: Mapping[Key, Stack], kinds: frozenset[type]) -> Iterator[tup
     for key, stack in stacks.items() if kinds else ():
         turns.next()
         for frame in stack:
-            if is_standard(frame):
+            if is_library(frame.f_code.co_filename):
                 continue
             read += 1
             if read > _FRAMES:
@@ -51,13 +49,3 @@ def classes(named: Sequence[tuple[str, str]]) -> frozenset[type]:
 def is_any(value: object, kinds: frozenset[type]) -> bool:
     """Whether it is of one of these classes, or of one that derives from them."""
     return not kinds.isdisjoint(mro(type(value)))
-
-
-def is_standard(frame: FrameType) -> bool:
-    """Whether it runs a function of the standard library."""
-    return is_standard_file(frame.f_code.co_filename)
-
-
-def is_standard_file(file: str) -> bool:
-    """Whether a file is the standard library's."""
-    return file.startswith((_STANDARD, "<frozen ")) and "-packages" not in file

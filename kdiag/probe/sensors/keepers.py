@@ -11,7 +11,6 @@ Separate from `reach`, which knows what a step may touch.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -19,10 +18,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..hooks.facts import is_library
-from . import reach
+from . import own, reach
 from .calls import MISSING, read_locals
 from .frames import stacks
-from .places import own_idents, text
+from .places import own_idents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +38,6 @@ _LEAST_GROWN, _LEAST_SHARE = 10, 0.01
 _NEWEST = 8  # elements whose types are told
 _TOLD = 20
 _FRAMES, _LOCALS = 40, 60
-_OURS = __name__.partition(".")[0]
 
 
 class Root(NamedTuple):
@@ -152,8 +150,8 @@ class KeepersSensor:
         known: dict[int, tuple[int, type]] = {}
         seen: set[int] = set()
         visited = 0
-        own, *others = _module_roots()
-        for group in (own, _local_roots(), *(others if whole else ())):
+        first, *others = _module_roots()
+        for group in (first, _local_roots(), *(others if whole else ())):
             queue = deque(node for node in group if id(node.value) not in seen)
             seen.update(id(node.value) for node in group)
             while queue and visited < _MOST:
@@ -253,15 +251,9 @@ def _next(node: Node, seen: set[int], known: dict[int, tuple[int, type]]) -> Ite
 def _module_roots() -> Iterator[list[Node]]:
     """The service's own modules, then installed ones, then the interpreter's."""
     groups: tuple[list[Node], list[Node], list[Node]] = [], [], []
-    for module in list(sys.modules.values()):
-        if reach.kind_of(type(module)) != reach.MODULE:
-            continue
-        names = reach.module_names(module)
-        file, name = text(names.get("__file__")), _module_name(names)
-        if name.partition(".")[0] == _OURS:
-            continue
-        rank = 2 if not file or is_library(file) else 1 - _is_own(file)
-        groups[rank].append(Node(module, reach.MODULE, Root(name, file, 0), 0))
+    for module, names, file in own.modules():
+        rank = 2 if not file or is_library(file) else 1 - own.is_own(file)
+        groups[rank].append(Node(module, reach.MODULE, Root(own.name_of(names), file, 0), 0))
     return iter(groups)
 
 
@@ -271,8 +263,9 @@ def _local_roots() -> list[Node]:
     ours = own_idents()
     for ident, stack in stacks(_FRAMES).items():
         for frame in stack if ident not in ours else ():
-            code, module = frame.f_code, _module_name(frame.f_globals)
-            if len(found) >= _LOCALS * _FRAMES or module.partition(".")[0] == _OURS or not _is_own(code.co_filename):
+            code, module = frame.f_code, own.name_of(frame.f_globals)
+            is_ours = own.is_our_module(frame.f_globals)
+            if len(found) >= _LOCALS * _FRAMES or is_ours or not own.is_own(code.co_filename):
                 continue
             names = (code.co_varnames + code.co_cellvars)[:_LOCALS]
             for name, value in zip(names, read_locals(frame, names)):
@@ -282,14 +275,3 @@ def _local_roots() -> list[Node]:
                     root = Root(f"{where} (local {name})", code.co_filename, code.co_firstlineno)
                     found.append(Node(value, how, root, 0))
     return found
-
-
-def _module_name(names: dict[str, Any]) -> str:
-    """The name of a module; of the main program its file's."""
-    name = text(names.get("__name__"))
-    return name if name != "__main__" else text(names.get("__file__")).rpartition("/")[2].rpartition(".")[0] or name
-
-
-def _is_own(file: str) -> bool:
-    """Whether a file is of the service itself."""
-    return "-packages/" not in file and not is_library(file)
