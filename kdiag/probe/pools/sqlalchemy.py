@@ -35,8 +35,7 @@ LENT = (
 def pool_of(frame: Any, look: Any) -> Any:
     """Of a pool that hands a connection out, or of a connection that is used."""
     if frame.f_code.co_name == "greenlet_spawn":
-        queue = _awaited_queue(look.local(frame, "result"), look)
-        return next((pool for _, pool in _lent(look) if queue is not None and _queue_of(pool, look) is queue), None)
+        return _awaited(frame, look)
     value = look.local(frame, "self")
     return value if look.is_a(value, "sqlalchemy.pool.impl", "QueuePool") else pool_of_lent(value, look)
 
@@ -78,6 +77,18 @@ def state_of(pool: Any, _frame: Any, look: Any) -> dict[str, Any]:
 def _queue_of(pool: Any, look: Any) -> Any:
     """The asyncio.Queue that tasks wait in."""
     return look.own(look.own(pool).get("_pool")).get("_queue")
+
+
+def _awaited(frame: Any, look: Any) -> Any:
+    """The pool that a task waits for: its engine's, its session's, or else one that has lent anything."""
+    queue = _awaited_queue(look.local(frame, "result"), look)
+    if queue is None:
+        return None
+    method = look.local(frame, "fn")
+    asked = look.own(method.__self__) if type(method) is MethodType else {}
+    near = (asked.get("pool"), look.own(asked.get("bind")).get("pool"))
+    pools = (pool for several in (lambda: near, lambda: known(look)) for pool in several())
+    return next((pool for pool in pools if _queue_of(pool, look) is queue), None)
 
 
 def _awaited_queue(coroutine: Any, look: Any) -> Any:

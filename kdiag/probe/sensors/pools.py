@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..pools import looking
@@ -185,10 +186,11 @@ class Pools:
             if type(pool).__weakrefoffset__:
                 self._of_tasks[id(pool)] = adapter, weakref.ref(pool)
         self._of_tasks = {key: each for key, each in self._of_tasks.items() if key in now.found}
+        alike: dict[tuple[int, ...], tuple[Place, ...]] = {}
         self._awaits = {
             key: {
                 **{each: places for each, places in self._awaits.get(key, {}).items() if each[0] in skipped},
-                **{each: tuple(places_of(frames[:_FRAMES])) for each, frames in seen.awaits.items()},
+                **{each: _places(frames[:_FRAMES], alike) for each, frames in seen.awaits.items()},
             }
             for key, seen in now.found.items()
         }
@@ -258,6 +260,12 @@ def _nested(seen: _Seen, waits: dict[int, Wait]) -> list[int]:
     awaited = {ident: waits[ident].value for ident in workers}
     queued = set(map(id, _listed(seen.state.get("items")))) if awaited else set()
     return [ident for ident, future in awaited.items() if id(future) in queued]
+
+
+def _places(frames: Stack, alike: dict[tuple[int, ...], tuple[Place, ...]]) -> tuple[Place, ...]:
+    """Where frames stand, once for all that stand alike: there may be thousands of tasks."""
+    shape = tuple(chain.from_iterable((id(frame.f_code), frame.f_lasti) for frame in frames))
+    return alike.get(shape) or alike.setdefault(shape, tuple(places_of(frames)))
 
 
 def _is_full(state: dict[str, Any]) -> bool:
