@@ -109,8 +109,9 @@ def _all_stacks(window: Window) -> tuple[Iterable[ProfiledStack], str]:
     for sample in window.stacks:
         for thread in sample.threads:
             if thread.frames:
-                counts[id(thread.frames)] += 1
-                first.setdefault(id(thread.frames), ProfiledStack(thread.ident, thread.name, thread.frames, 0))
+                counts[number := id(thread.frames)] += 1
+                if number not in first:
+                    first[number] = ProfiledStack(thread.ident, thread.name, thread.frames, 0)
     stacks = [replace(stack, count=counts[number]) for number, stack in first.items()]
     return stacks, f"All threads, also while they wait, {_samples(counts.total())}"
 

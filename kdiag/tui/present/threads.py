@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kdiag.core.frames import Ownership, at
-from kdiag.core.model import SEVERITIES, StackGroup
+from kdiag.core.model import SEVERITIES, ProbedThread, StackGroup, StackSample, ThreadSample
 from kdiag.core.report.layout import wrap
 from kdiag.core.report.stacks import group_lines, grouped, name
 from kdiag.core.threads import completed, cpu_shares
@@ -17,11 +18,11 @@ from kdiag.tui.present.table import Cell, Column, Row, Rows, fitted
 from kdiag.tui.present.text import STYLE, from_report, painted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from rich.text import Text
 
-    from kdiag.core.model import Finding, Frame, ThreadSample
+    from kdiag.core.model import Finding, Frame
     from kdiag.engine.live import Picture
     from kdiag.tui.present.finding import Source
 
@@ -42,6 +43,27 @@ class Options:
     followed: int | None = None
 
 
+@dataclass
+class Grouping:
+    """The groups of the last look: they take long to find, and many pictures show the same look.
+
+    It belongs to the one thread that prepares.
+    """
+
+    _of: tuple[StackSample | None, Sequence[ProbedThread]] = (None, ())
+    _found: Sequence[tuple[StackGroup, Sequence[ThreadSample]]] = ()
+
+    def of(
+        self, looked: StackSample, probed: Sequence[ProbedThread]
+    ) -> Sequence[tuple[StackGroup, Sequence[ThreadSample]]]:
+        """The groups of a look, with what the probe knew of its threads."""
+        if self._of[0] is not looked or self._of[1] is not probed:
+            waits = {thread.ident: thread.wait for thread in probed if thread.wait is not None}
+            self._found = grouped(completed(looked, probed), waits)
+            self._of = looked, probed
+        return self._found
+
+
 class _Group(NamedTuple):
     """One group, with all that its rows tell."""
 
@@ -52,18 +74,16 @@ class _Group(NamedTuple):
     rank: int
 
 
-def threads(picture: Picture, width: int, options: Options, source: Source) -> Listing:
+def threads(picture: Picture, width: int, options: Options, source: Source, grouping: Grouping) -> Listing:
     """What the view shows."""
     window = picture.window
     if not window.stacks:
         return Listing(painted(("quiet", "No stack was seen yet.")), Rows(), _nothing_below, _why_none(picture, width))
     probed = window.probe[-1].threads if window.probe else ()
-    sample = completed(window.stacks[-1], probed)
-    waits = {thread.ident: thread.wait for thread in probed if thread.wait is not None}
     shares = cpu_shares(window)
     ownership = Ownership.of(window)
     guilty = _guilty(picture.report.findings)
-    all_groups = [_group(group, alike, ownership, guilty) for group, alike in grouped(sample, waits)]
+    all_groups = [_group(group, alike, ownership, guilty) for group, alike in grouping.of(window.stacks[-1], probed)]
     groups = [each for each in all_groups if _matches(each, options.filter)]
     groups.sort(key=lambda each: each.rank, reverse=True)
     table = _groups_table(groups, shares, width) if options.grouped else _threads_table(groups, shares, width, options)
@@ -84,7 +104,7 @@ def threads(picture: Picture, width: int, options: Options, source: Source) -> L
         code = excerpt(ownership.place(frame), source, columns) if frame else []
         return [*below(row, columns), *([painted()] if code else []), *code]
 
-    summary = _summary(len(sample.threads), len(all_groups), len(members), options, members)
+    summary = _summary(len(window.stacks[-1].threads), len(all_groups), len(members), options, members)
     return Listing(summary, table, below, _unmatched(options, width), page, options.followed)
 
 

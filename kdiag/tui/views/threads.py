@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from kdiag.tui.present.threads import ORDERS, Options, threads
+from kdiag.tui.present.threads import ORDERS, Grouping, Options, threads
 from kdiag.tui.views.listing import ListingView
 from kdiag.tui.widgets.table import Table
 
@@ -32,10 +32,11 @@ class ThreadsView(ListingView):
         super().__init__()
         self._source = source
         self._options = Options()
+        self._grouping = Grouping()
 
     def prepare(self, picture: Picture, width: int) -> Listing:
         """The threads, as they are to be shown now."""
-        return threads(picture, width, replace(self._options, filter=self.filter), self._source)
+        return threads(picture, width, replace(self._options, filter=self.filter), self._source, self._grouping)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Groups have an order of their own: the worst first."""

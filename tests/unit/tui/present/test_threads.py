@@ -8,7 +8,7 @@ import pytest
 
 from kdiag.core.model import Wait
 from kdiag.tui.present.table import line
-from kdiag.tui.present.threads import Options, threads
+from kdiag.tui.present.threads import Grouping, Options, threads
 from tests.support.feeds import picture
 from tests.support.windows import FUTURE_RESULT, FUTURES_TASK, app, computing, idle_main, moving, scene, stuck
 
@@ -26,7 +26,7 @@ def busy_pool() -> Window:
 
 
 def shown(window: Window, width: int = 76, **options: object) -> Listing:
-    return threads(picture(window), width, Options(**options), lambda _: SOURCE)  # type: ignore[arg-type]
+    return threads(picture(window), width, Options(**options), lambda _: SOURCE, Grouping())  # type: ignore[arg-type]
 
 
 def told(listing: Listing) -> list[str]:
