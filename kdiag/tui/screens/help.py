@@ -49,7 +49,7 @@ class HelpScreen(Screen[None]):
         keys, app = ([binding for _, binding in node._bindings] for node in (self._of, self.app))  # noqa: SLF001
         lines = [heading("Views and screen"), *_keys(keys), painted(), heading("The watch"), *_keys(app), painted()]
         for view in self._of.views:
-            own = [binding for _, binding in view._bindings]  # noqa: SLF001
+            own = [*(binding for _, binding in view._bindings), *Binding.make_bindings(view.parts)]  # noqa: SLF001
             lines += [heading(view.name_), *_keys(own), painted()] if own else []
         lines += [heading("Words")]
         lines += [painted(("strong", f"  {word:<10}"), (None, meaning)) for word, meaning in _WORDS]

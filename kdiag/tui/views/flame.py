@@ -27,10 +27,11 @@ class FlameView(View[Flame]):
     """The graph, and what there is to say of the box at the cursor."""
 
     name_, key = "Flame", "9"
+    parts = FlameGraph.BINDINGS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "change('waiting')", "Waiting too"),
         Binding("t", "change('by_thread')", "By thread"),
-        Binding("o", "change('whole')", "Whole stacks"),
+        Binding("f", "change('whole')", "Full stacks"),
         Binding("slash", "search", "Search", key_display="/"),
     ]
 

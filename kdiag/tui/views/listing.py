@@ -30,7 +30,7 @@ class ListingView(View[Listing]):
     """
 
     searched: ClassVar[str]
-
+    parts = Table.BINDINGS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "all", "Show all again", show=False),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
     from kdiag.engine.live import Picture
 
@@ -29,11 +30,13 @@ class View(Vertical, Generic[Shown]):
         name_: of the view, in one word.
         key: that opens it.
         extras: the dear looks that it needs while it is open (`engine.live.EXTRAS`).
+        parts: the keys of the part of it that has them, for the help.
     """
 
     name_: ClassVar[str]
     key: ClassVar[str]
     extras: ClassVar[frozenset[str]] = frozenset()
+    parts: ClassVar[Sequence[BindingType]] = ()
 
     class Changed(Message):
         """The view is to show something else of the same picture."""

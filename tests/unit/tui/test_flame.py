@@ -54,7 +54,7 @@ def test_the_keys_of_the_flame_graph() -> None:
             await screen.until(lambda: "while they wait" in summary(screen))
             await screen.press("t")
             await screen.until(lambda: "by thread" in summary(screen))
-            await screen.press("o")
+            await screen.press("f")
             await screen.until(lambda: "from own code" not in summary(screen))
 
             await screen.press("w")

@@ -214,7 +214,17 @@ def test_help_tells_every_key() -> None:
     async def test(screen: Screen) -> None:
         await screen.press("question_mark")
         assert isinstance(screen.app.screen, HelpScreen)
-        for word in ("Pause", "Attach", "Export", "Findings", "Log", "Judge a longer time"):
+        for word in (
+            "Pause",
+            "Attach",
+            "Export",
+            "Findings",
+            "Log",
+            "Judge a longer time",
+            "Follow",
+            "Zoom in",
+            "A page down",
+        ):
             assert word in screen.shown
         await screen.press("escape")
         assert screen.on_main
