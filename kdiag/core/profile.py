@@ -182,8 +182,11 @@ def tree(profile: Profile) -> Node:
 
 
 def _grow(parent: Node, frame: Frame, count: int) -> Node:
-    node = parent.children.setdefault((frame.function, frame.file), Node(frame.function, frame.file, frame.native))
+    key = frame.function, frame.file
+    node = parent.children.get(key)
+    if node is None:
+        node = parent.children[key] = Node(frame.function, frame.file, frame.native)
     node.count += count
     if frame.line:
-        node.lines[frame.line] += count
+        node.lines[frame.line] = node.lines.get(frame.line, 0) + count
     return node

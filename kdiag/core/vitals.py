@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Window
 
+_STEP_S = 0.5  # the process is looked at so often
+
 
 def vitals(window: Window) -> Mapping[str, float]:
     """Those that were seen, by name.
@@ -23,6 +25,17 @@ def vitals(window: Window) -> Mapping[str, float]:
     (0 to 1); "gil_waiting", threads that wait for the GIL at a look; "loop_delay_s", the longest; "exceptions_per_s".
     """
     return dict(_process(window)) | dict(_collector(window)) | dict(_stacks(window)) | dict(_inside(window))
+
+
+def over_time(window: Window, points: int = 60) -> Mapping[str, list[tuple[float, float]]]:
+    """The same as series of (seconds from the start, value): each value is that of two steps up to then."""
+    step = max(_STEP_S, window.duration_s / points)
+    series: dict[str, list[tuple[float, float]]] = {}
+    for number in range(1, int(window.duration_s / step + 0.5) + 1):
+        end = window.started_at + number * step
+        for name, value in vitals(window.between(end - 2 * step, end)).items():
+            series.setdefault(name, []).append((number * step, value))
+    return series
 
 
 def _process(window: Window) -> Iterator[tuple[str, float]]:

@@ -43,6 +43,7 @@ def make_report(window: Window, outcomes: Sequence[Outcome], observation: Observ
         vitals=vitals(window),
         stacks=groups(window.stacks[-1]) if window.stacks else (),
         lines=window.lines,
+        window=window,
     )
 
 

@@ -229,7 +229,7 @@ class KdiagApp(App[int]):
             self.notify("There is nothing to write yet.")
             return
         name = f"kdiag-{picture.report.target.pid}.md"
-        prompt = "Write the report to which file? Its ending says the format: .md, .json, .txt"
+        prompt = "Write the report to which file? Its ending says the format: .html, .md, .json, .txt"
         self.push_screen(Line(prompt, name), lambda file: self._export(file, picture) if file else None)
 
     def _export(self, name: str, picture: Picture) -> None:

@@ -33,6 +33,7 @@ Examples:
   kdiag diagnose --name 'gunicorn.*shop' --children
   kdiag diagnose --port 8000 --for 30s --full
   kdiag diagnose 1234 --format json --output report.json --fail-on critical
+  kdiag diagnose 1234 -f html -o report.html  a page with charts and flame graphs
   kdiag diagnose 1234 --attach none           from outside only
   kdiag diagnose 1234 --trace-allocations 5s  and the lines that create what leaks
   kdiag diagnose 1234 --attach preloaded      a service that was started by kdiag run, without ptrace

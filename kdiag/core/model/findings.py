@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from kdiag.core.model.samples import Access, Frame, Limitation, LineFacts, Severity, Target
+from kdiag.core.model.window import Window
 
 AttachMethod = Literal["preloaded", "pep768", "ptrace", "none"]
 
@@ -159,6 +160,7 @@ class Report:
 
     Attributes:
         lines: what the source says at (file, line), for the places and the stacks; the window's, as far as known.
+        window: what it was concluded from, for pictures of it; None where only the conclusion was kept.
     """
 
     target: Target
@@ -171,3 +173,4 @@ class Report:
     stacks: tuple[StackGroup, ...] = ()
     children: tuple[Report, ...] = ()
     lines: Mapping[tuple[str, int], LineFacts] = field(default_factory=lambda: MappingProxyType({}))
+    window: Window | None = field(default=None, repr=False, compare=False)

@@ -1,5 +1,7 @@
 """A flame graph as one SVG file that needs nothing else: open it in a browser, click to zoom, press / to search.
 
+Or as a part of a page, which brings the looks and the script along and says what it shows.
+
 Written as an icicle: the threads are on top, callees below. Its looks (`flamegraph.css`) and its few lines of script
 (`flamegraph.js`) are files of their own beside this module and are put into the picture; without the script, in an
 image viewer, it still reads. Boxes carry their position as counts, so that zooming is exact.
@@ -38,19 +40,36 @@ def render(profile: Profile, title: str) -> Iterator[str]:
         f'data-total="{root.count}">'
     )
     yield f"<title>{_text(title)}</title>"
-    yield f"<style>{_resource('flamegraph.css')}</style>"
+    yield f"<style>{resource('flamegraph.css')}</style>"
     yield '<rect class="ground" width="100%" height="100%"/>'
     yield f'<text class="headline" x="8" y="18">{_text(title)}</text>'
     yield f'<text class="told" x="8" y="36">{_text(_told(profile))}</text>'
     yield '<text class="search" x="100%" dx="-8" y="18">search (/)</text>'
     yield '<text class="found" x="100%" dx="-8" y="36"></text>'
     for node, depth, start in boxes:
-        yield _box(node, depth, start, root.count, profile.rate_hz)
-    yield f"<script><![CDATA[{_resource('flamegraph.js')}]]></script>"
+        yield _box(node, depth, start, root.count, profile.rate_hz, _TOP)
+    yield f"<script><![CDATA[{resource('flamegraph.js')}]]></script>"
     yield "</svg>"
 
 
-def _resource(name: str) -> str:
+def embedded(profile: Profile, title: str, at_most: int) -> Iterator[str]:
+    """The picture alone, with so many boxes at most, the widest: for a page that has the style and the script."""
+    root = tree(profile)
+    boxes = list(_boxes(root))
+    # A box is never wider than the one that it lies in, so those that are kept hang together.
+    boxes = sorted(boxes, key=lambda box: (-box[0].count, box[1]))[:at_most]
+    height = _ROW * (1 + max(depth for _, depth, _ in boxes)) + 2
+    yield (
+        f'<svg class="flamegraph" width="100%" height="{height}" data-total="{root.count}" role="group" '
+        f"aria-label={quoteattr(clean(title))}>"
+    )
+    for node, depth, start in boxes:
+        yield _box(node, depth, start, root.count, profile.rate_hz, 0)
+    yield "</svg>"
+
+
+def resource(name: str) -> str:
+    """The text of a file beside this module."""
     return files("kdiag.core.report").joinpath(name).read_text(encoding="utf-8").strip()
 
 
@@ -71,11 +90,12 @@ def _boxes(root: Node) -> Iterator[tuple[Node, int, int]]:
             start += child.count
 
 
-def _box(node: Node, depth: int, start: int, total: int, rate_hz: float | None) -> str:
+def _box(node: Node, depth: int, start: int, total: int, rate_hz: float | None, top: int) -> str:
     left, width = (100 * number / total if total else 100 * (number == node.count) for number in (start, node.count))
     return (
-        f'<svg class="box {_colour(node)}" x="{left:.4f}%" y="{_TOP + depth * _ROW}" width="{width:.4f}%" '
-        f'height="{_ROW - 1}" data-start="{start}" data-count="{node.count}" data-depth="{depth}" '
+        f'<svg class="box {_colour(node)}" x="{left:.4f}%" y="{top + depth * _ROW}" width="{width:.4f}%" '
+        f'height="{_ROW - 1}" tabindex="{-1 if depth else 0}" '
+        f'data-start="{start}" data-count="{node.count}" data-depth="{depth}" '
         f"data-name={quoteattr(clean(node.function))}>"
         f"<title>{_tooltip(node, total, rate_hz)}</title>"
         f'<rect width="100%" height="100%"/><text x="4" y="13">{_text(node.function)}</text></svg>'

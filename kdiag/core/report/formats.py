@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdiag.core.report import json_, markdown, text
+from kdiag.core.report import html, json_, markdown, text
 from kdiag.core.report.style import PLAIN, Style
 
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Report
 
-FORMATS = ("text", "json", "markdown")
-_ENDINGS = {".json": "json", ".md": "markdown", ".markdown": "markdown"}
+FORMATS = ("text", "json", "markdown", "html")
+_ENDINGS = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
 
 
 def render(report: Report, form: str, style: Style = PLAIN, width: int = 100) -> Iterator[str]:
@@ -23,6 +23,8 @@ def render(report: Report, form: str, style: Style = PLAIN, width: int = 100) ->
             return json_.render(report)
         case "markdown":
             return markdown.render(report)
+        case "html":
+            return html.render(report)
         case _:
             return text.render(report, style, width)
 

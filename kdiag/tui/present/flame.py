@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.text import Text
 
-from kdiag.core.busy import busy
 from kdiag.core.frames import Ownership, Tier
 from kdiag.core.model import Frame, ProfiledStack
 from kdiag.core.profile import Node, Profile, tree
 from kdiag.core.report.layout import clean
 from kdiag.core.report.quantity import quantity
 from kdiag.core.report.stacks import place
+from kdiag.core.seen_stacks import all_stacks, busy_stacks
 from kdiag.tui.present.text import painted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kdiag.core.model import Window
     from kdiag.engine.live import Picture
 
 Path = tuple[tuple[str, str], ...]  # the boxes from the outermost one on, each by its function and file
@@ -77,10 +76,11 @@ class Cell(NamedTuple):
 def flame(picture: Picture, options: Options) -> Flame:
     """The graph of what was seen; without anything seen its root counts nothing."""
     window, ownership = picture.window, Ownership.of(picture.window)
-    stacks, what = _all_stacks(window) if options.waiting else _busy_stacks(window)
+    stacks, what = all_stacks(window) if options.waiting else busy_stacks(window)
+    count = sum(stack.count for stack in stacks)
     root = tree(Profile(_folded(stacks, ownership, options)))
     matched = _matched(root, options.search)
-    parts = [("strong", what), (None, ", by thread" if options.by_thread else "")]
+    parts = [("strong", f"{what}, {_samples(count)}"), (None, ", by thread" if options.by_thread else "")]
     parts.append((None, "" if options.whole else ", from own code on"))
     if options.search:
         share = quantity(matched / root.count, "ratio") if root.count else "nothing"
@@ -90,30 +90,6 @@ def flame(picture: Picture, options: Options) -> Flame:
 
 def _frame(node: Node) -> Frame:
     return Frame(node.file, node.line, node.function, node.native or not node.file)
-
-
-def _busy_stacks(window: Window) -> tuple[Iterable[ProfiledStack], str]:
-    """Who was on the CPU: by the profile of the GIL's holder, or else by the looks at all threads."""
-    profiled = [stack for sample in window.profile for stack in sample.stacks if stack.frames]
-    if profiled:
-        return profiled, f"Who held the GIL, {_samples(sum(stack.count for stack in profiled))}"
-    found = busy(window)
-    stacks = [ProfiledStack(s.ident, s.thread, s.frames, s.count) for s in found.stacks()] if found else []
-    return stacks, f"Who was on a CPU, {_samples(sum(stack.count for stack in stacks))}"
-
-
-def _all_stacks(window: Window) -> tuple[Iterable[ProfiledStack], str]:
-    """All threads of all looks; those that did not move have one tuple of frames in all of them."""
-    counts: Counter[int] = Counter()
-    first: dict[int, ProfiledStack] = {}
-    for sample in window.stacks:
-        for thread in sample.threads:
-            if thread.frames:
-                counts[number := id(thread.frames)] += 1
-                if number not in first:
-                    first[number] = ProfiledStack(thread.ident, thread.name, thread.frames, 0)
-    stacks = [replace(stack, count=counts[number]) for number, stack in first.items()]
-    return stacks, f"All threads, also while they wait, {_samples(counts.total())}"
 
 
 def _samples(count: int) -> str:
