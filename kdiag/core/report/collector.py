@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _STEPS = ((20, "under 1 ms"), (23, "1 to 8 ms"), (27, "8 to 134 ms"), (30, "134 ms to 1.1 s"), (64, "over 1.1 s"))
 _PLACES = 8
+_BAR = 20  # columns
 _OURS = "<kdiag>/"  # where the code of a probe that was brought in says that it is
 _ROW = "{:>8}  {:>6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>11}"
 
@@ -82,7 +83,7 @@ def render(account: CollectorAccount, style: Style, width: int) -> Iterator[str]
         yield from generations(account)
     if account.pauses:
         yield ""
-        yield from table([("PAUSES", "COLLECTIONS"), *_histogram(account.pauses)], "", numbers=frozenset({1}))
+        yield from table([("PAUSES", "COLLECTIONS", ""), *_histogram(account.pauses)], "", numbers=frozenset({1}))
     if account.allocators:
         yield ""
         yield from _allocators(account.allocators)
@@ -162,14 +163,17 @@ def generations(account: CollectorAccount) -> Iterator[str]:
     yield from table(rows, "", numbers=frozenset(range(1, 6)))
 
 
-def _histogram(pauses: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
+def _histogram(pauses: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str, str]]:
     """How many collections took how long, in a few steps."""
-    low = 0
-    for high, words in _STEPS:
-        count = sum(number for n, number in pauses if low < n <= high)
+    lows = (0, *(high for high, _ in _STEPS))
+    steps = [
+        (words, sum(number for n, number in pauses if low < n <= high))
+        for low, (high, words) in zip(lows, _STEPS, strict=False)
+    ]
+    most = max(count for _, count in steps) or 1
+    for words, count in steps:
         if count:
-            yield words, f"{count:,}"
-        low = high
+            yield words, f"{count:,}", "█" * max(1, round(_BAR * count / most))
 
 
 def _allocators(allocators: Sequence[Allocator]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.collector import Estimate, estimate, whole_account
@@ -59,7 +60,10 @@ def _known(picture: Picture, width: int) -> Iterator[Text]:
         yield from from_report(render(account, STYLE, width))
     elif guess is not None:
         yield from _from_outside(guess, width)
-    for words in survivors(picture.window).words():
+    left = survivors(picture.window)
+    if account is not None:
+        left = replace(left, young=0)  # of these the account has told
+    for words in left.words():
         yield from (painted((None, line)) for line in wrap(words, width))
     finding = next((each for each in picture.report.findings if each.verdict == VERDICT), None)
     if account is None and finding is not None and finding.culprit is not None:

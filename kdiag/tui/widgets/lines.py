@@ -40,6 +40,7 @@ class Lines(ScrollView, can_focus=True):
             keys: what each line is about; whoever has scrolled keeps looking at the same, whatever comes above it.
         """
         if lines == self._lines:
+            self._keys = keys
             return
         moved = self._moved(keys)
         self._lines, self._keys, self._strips = lines, keys, {}
@@ -50,14 +51,10 @@ class Lines(ScrollView, can_focus=True):
         self.refresh()
 
     def _moved(self, keys: Sequence[Hashable]) -> int:
-        """By how many lines that has moved which stands at the top of the window."""
+        """By how many lines that has moved which stands at the top of the window; whoever is at the top stays there."""
         top = self.scroll_offset.y
-        if not 0 < top < len(self._keys):
-            return 0
-        key = self._keys[top]
-        if key is None or key not in keys:
-            return 0
-        return keys.index(key) - self._keys.index(key)
+        key = next((key for key in self._keys[top:] if key is not None), None) if top else None
+        return keys.index(key) - self._keys.index(key) if key is not None and key in keys else 0
 
     @property
     def plain(self) -> str:

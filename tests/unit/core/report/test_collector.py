@@ -73,9 +73,9 @@ def test_the_sum_says_who_makes_it_work() -> None:
     assert "Thresholds 700, 10, 10. At least 9 collections were asked for by hand." in text
     rows = [line.split() for line in text.splitlines()]
     assert ["0", "1,200", "1,200", "100", "ms", "5,000", "700"] in rows
-    assert ["under", "1", "ms", "1,200"] in rows
-    assert ["8", "to", "134", "ms", "109"] in rows
-    assert ["over", "1.1", "s", "1"] in rows
+    assert ["under", "1", "ms", "1,200", "█" * 20] in rows
+    assert ["8", "to", "134", "ms", "109", "██"] in rows
+    assert ["over", "1.1", "s", "1", "█"] in rows
     assert ["80%", "90", "orders.py:29", "Order.fill", "worker"] in rows
     assert ["20%", "9", "orders.py:29", "Order.fill", "(by", "hand)", "worker"] in rows
     assert ["0%", "1", "kdiag's", "own", "probe", "-"] in rows

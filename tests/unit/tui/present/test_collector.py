@@ -33,7 +33,7 @@ def test_from_inside_all_is_told() -> None:
     assert "134 ms to 1.1 s 20" in text
     assert "91% 100 app.py:29 fill worker" in text
     assert "9% 20 app.py:40 tidy (by hand) tidier" in text
-    assert "Of the youngest objects collections freed 40%" in text
+    assert text.count("Of the youngest objects") == 1
     assert [key for key in page.keys if key is not None] == [(4.0, 1), (3.0, 0), (2.0, 2), (1.0, 1), (0.0, 0)]
 
     only = collector_page(replace(picture(window, inside=True), trace=trace), 76, trace_only=True).plain.splitlines()
