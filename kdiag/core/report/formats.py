@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdiag.core.report import html, json_, markdown, text
+from kdiag.core.report import html, json_, junit, markdown, openmetrics, sarif, text
 from kdiag.core.report.style import PLAIN, Style
 
 if TYPE_CHECKING:
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Report
 
-FORMATS = ("text", "json", "markdown", "html")
-_ENDINGS = {".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+FORMATS = ("text", "json", "markdown", "html", "sarif", "junit", "openmetrics")
+_ENDINGS = {
+    ".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".sarif": "sarif",
+    ".xml": "junit", ".prom": "openmetrics",
+}  # fmt: skip
 
 
 def render(report: Report, form: str, style: Style = PLAIN, width: int = 100) -> Iterator[str]:
@@ -25,6 +28,12 @@ def render(report: Report, form: str, style: Style = PLAIN, width: int = 100) ->
             return markdown.render(report)
         case "html":
             return html.render(report)
+        case "sarif":
+            return sarif.render(report)
+        case "junit":
+            return junit.render(report)
+        case "openmetrics":
+            return openmetrics.render(report)
         case _:
             return text.render(report, style, width)
 
