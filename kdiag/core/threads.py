@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # A parked thread uses no CPU at all; this allows for rounding in the kernel's accounting.
 _STILL_CPU_S = 0.00005
+_WHOLE = 0.9  # of the stacks that the fullest look knows: threads come and go, and a torn stack is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,17 @@ def stillness(track: Track) -> Stillness | None:
             break
         first -= 1
     return Stillness(looks[first].at, looks[-1].at, len(looks) - first)
+
+
+def whole_look(window: Window) -> StackSample | None:
+    """The newest look that knows about as many stacks as any did; None without a look.
+
+    With many threads most looks are the kernel's alone, and of those that ran since no stack is known.
+    """
+    known = [sum(1 for thread in sample.threads if thread.frames) for sample in window.stacks]
+    least = _WHOLE * max(known, default=0)
+    looks = zip(reversed(window.stacks), reversed(known), strict=True)
+    return next((sample for sample, count in looks if count >= least), None)
 
 
 def completed(sample: StackSample, probed: Sequence[ProbedThread]) -> StackSample:

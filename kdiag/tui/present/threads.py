@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from kdiag.core.frames import Ownership, at
 from kdiag.core.model import SEVERITIES, ProbedThread, StackGroup, StackSample, ThreadSample
 from kdiag.core.report.layout import wrap
+from kdiag.core.report.quantity import quantity
 from kdiag.core.report.stacks import group_lines, grouped, name
-from kdiag.core.threads import completed, cpu_shares
+from kdiag.core.threads import completed, cpu_shares, whole_look
 from kdiag.tui.present.finding import excerpt
 from kdiag.tui.present.headline import MARKS, ROLES
 from kdiag.tui.present.listing import Listing
@@ -80,10 +81,11 @@ def threads(picture: Picture, width: int, options: Options, source: Source, grou
     if not window.stacks:
         return Listing(painted(("quiet", "No stack was seen yet.")), Rows(), _nothing_below, _why_none(picture, width))
     probed = window.probe[-1].threads if window.probe else ()
+    looked = window.stacks[-1] if probed else whole_look(window) or window.stacks[-1]
     shares = cpu_shares(window)
     ownership = Ownership.of(window)
     guilty = _guilty(picture.report.findings)
-    all_groups = [_group(group, alike, ownership, guilty) for group, alike in grouping.of(window.stacks[-1], probed)]
+    all_groups = [_group(group, alike, ownership, guilty) for group, alike in grouping.of(looked, probed)]
     groups = [each for each in all_groups if _matches(each, options.filter)]
     groups.sort(key=lambda each: each.rank, reverse=True)
     table = _groups_table(groups, shares, width) if options.grouped else _threads_table(groups, shares, width, options)
@@ -104,7 +106,7 @@ def threads(picture: Picture, width: int, options: Options, source: Source, grou
         code = excerpt(ownership.place(frame), source, columns) if frame else []
         return [*below(row, columns), *([painted()] if code else []), *code]
 
-    summary = _summary(len(window.stacks[-1].threads), len(all_groups), len(members), options, members)
+    summary = _summary(all_groups, len(members), window.stacks[-1].at - looked.at, options)
     return Listing(summary, table, below, _unmatched(options, width), page, options.followed)
 
 
@@ -183,16 +185,18 @@ def _cpu(share: float | None) -> Cell:
     return f"{share * 100:.1f} %" if share >= _LEAST else ("quiet", "0 %")
 
 
-def _summary(
-    count: int, groups: int, shown: int, options: Options, members: Mapping[int, tuple[_Group, ThreadSample]]
-) -> Text:
-    how = f"{groups} groups of alike stacks" if options.grouped else _ORDERED[options.order]
+def _summary(groups: Sequence[_Group], shown: int, age_s: float, options: Options) -> Text:
+    everyone = {thread.ident: thread for each in groups for thread in each.threads}
+    alike = f"{len(groups)} group{'' if len(groups) == 1 else 's'} of alike stacks"
+    count, how = len(everyone), alike if options.grouped else _ORDERED[options.order]
     parts: list[tuple[object, str]] = [("strong", f"{count} thread{'' if count == 1 else 's'}"), (None, f", {how}")]
+    if age_s:
+        parts.append(("quiet", f"; all stacks were read {quantity(age_s, 's')} ago"))
     if options.filter:
         parts.append(("info", f"; {shown} with “{options.filter}”"))
     if options.followed is not None:
-        followed = members.get(options.followed)
-        parts.append(("info", f"; follows {name(followed[1])}" if followed else "; whom it follows has ended"))
+        followed = everyone.get(options.followed)
+        parts.append(("info", f"; follows {name(followed)}" if followed else "; whom it follows has ended"))
     return painted(*parts)  # type: ignore[arg-type]
 
 

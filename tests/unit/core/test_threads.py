@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from kdiag.core.model import Frame, StackSample, ThreadSample, Wait
-from kdiag.core.threads import Waiting, moved, stillness, too_few_stacks, tracks, waiting
+from kdiag.core.model import Frame, ProbedThread, StackSample, ThreadSample, Wait
+from kdiag.core.threads import (
+    Waiting,
+    completed,
+    cpu_shares,
+    moved,
+    stillness,
+    too_few_stacks,
+    tracks,
+    waiting,
+    whole_look,
+)
 from tests.support.windows import (
     BOOT,
     CONDITION_WAIT,
@@ -136,3 +146,34 @@ def test_too_few_stacks_say_how_many_it_takes() -> None:
     assert nothing is not None
     assert "no stacks" in nothing.reason
     assert too_few_stacks(replace(short, stacks=(StackSample(0.0, ()),)), "deadlock", 1, 0.0) is None
+
+
+def test_the_cpu_of_a_thread_is_its_own_since_it_was_first_seen() -> None:
+    late = replace(computing("late", app(1)), present=lambda number: number >= 25)
+    unread = replace(stuck("unread", app(2)), cpu_per_look=None)
+    window = scene(computing("whole", app(1)), late, unread, stuck("gone", app(3)))
+
+    shares = cpu_shares(window)
+    assert shares == {1: pytest.approx(1.0), 2: pytest.approx(1.0), 4: 0.0}
+    assert cpu_shares(replace(window, stacks=window.stacks[:1])) == {}
+    assert cpu_shares(replace(window, stacks=())) == {}
+
+
+def test_the_last_whole_look_is_the_newest_that_knows_most_stacks() -> None:
+    ran = replace(moving("ran", app(1)), frames=lambda number: (app(1),) if number < 40 else ())
+    window = scene(ran, stuck("parked", app(2)))
+
+    look = whole_look(window)
+    assert look is window.stacks[39]
+    assert whole_look(replace(window, stacks=())) is None
+    assert whole_look(scene(stuck("native"), seconds=1.0)) is not None
+
+
+def test_frames_that_were_not_read_from_outside_are_the_probes() -> None:
+    window = scene(stuck("hidden"), stuck("seen", app(2)))
+    probed = [
+        ProbedThread(1, 0, "hidden", daemon=False, frames=(app(9),)),
+        ProbedThread(2, 0, "seen", daemon=False, frames=()),
+    ]
+
+    assert [thread.frames for thread in completed(window.stacks[-1], probed).threads] == [(app(9),), (app(2),)]

@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kdiag.core.model import Wait
+from kdiag.core.model import Frame, Wait
 from kdiag.tui.present.table import line
 from kdiag.tui.present.threads import Grouping, Options, threads
 from tests.support.feeds import picture
-from tests.support.windows import FUTURE_RESULT, FUTURES_TASK, app, computing, idle_main, moving, scene, stuck
+from tests.support.windows import (
+    FUTURE_RESULT,
+    FUTURES_TASK,
+    MODULE,
+    Life,
+    app,
+    computing,
+    idle_main,
+    moving,
+    scene,
+    stuck,
+)
 
 if TYPE_CHECKING:
     from kdiag.core.model import Window
@@ -78,6 +89,19 @@ def test_the_one_who_is_followed_is_told_of_alone_wherever_it_is() -> None:
     assert "follows report_1" in listing.summary.plain
     assert listing.below(row, 80)[0].plain.startswith("1 thread: report_1")
     assert "has ended" in shown(busy_pool(), followed=99).summary.plain
+    assert "follows report_1" in shown(busy_pool(), followed=4, filter="crunch").summary.plain
+
+
+def test_of_many_threads_the_last_look_at_all_stacks_is_shown_with_its_age() -> None:
+    def frames(number: int) -> tuple[Frame, ...]:
+        return (app(3, "work"), *MODULE) if number < 40 else ()
+
+    lives = [Life(f"w-{n}", frames, Wait.SLEEP, runs_per_look=1) for n in range(3)]
+    listing = shown(scene(*lives))
+
+    assert "3 threads, 1 group of" in listing.summary.plain
+    assert "all stacks were read 2.2 s ago" in listing.summary.plain
+    assert "app.py:3 work" in told(listing)[0]
 
 
 def test_names_are_told_where_there_is_room() -> None:
