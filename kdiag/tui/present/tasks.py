@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kdiag.core.frames import Ownership
 from kdiag.core.loops import idles, loop_state, loop_tracks
+from kdiag.core.model import ProbeSample, WaitsSample
 from kdiag.core.report.layout import join_or_break, wrap
 from kdiag.core.report.stacks import place
 from kdiag.core.report.tasks import Tree, matching, row_lines, summary
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from kdiag.engine.live import Picture
 
 _RECORDED = "A recording keeps only those tasks that wait for somebody, or that somebody waits for."
+_MANY = 500  # tasks
+_MOST_ROWS = 500  # more nobody reads, and they would make keys slow
+_Look = TypeVar("_Look", WaitsSample, ProbeSample)
 _LOOKS = 3  # at the stacks: a thread that ran meanwhile has no frames at each
 _SEEN = "Tasks, and what each awaits, are seen from inside only."
 
@@ -33,7 +37,10 @@ def tasks_page(picture: Picture, width: int, *, stacks: bool, wanted: str) -> Pa
     if not picture.tasks and not recorded:
         page.add(_from_outside(picture, width))
         return page
-    tree = Tree(Waits(window.target, picture.tasks or window.probe, window.lines))
+    if picture.tasks:
+        tree = Tree(Waits(window.target, _few(picture.tasks), window.lines))
+    else:
+        tree = Tree(Waits(window.target, _few(window.probe), window.lines))
     page.add(painted(("quiet", line)) for line in wrap(_RECORDED if recorded else "", width))
     page.add(from_report(summary(tree, STYLE, width)))
     rows = list(tree.rows())
@@ -41,9 +48,18 @@ def tasks_page(picture: Picture, width: int, *, stacks: bool, wanted: str) -> Pa
         rows = matching(tree, rows, wanted)
         page.add([painted(("quiet", f"{len(rows):,} lines of the tree with “{wanted}” in them"))] if rows else [])
         page.add([] if rows else [painted((None, f"No task has “{wanted}” in its name, its frames or its wait."))])
-    for row in rows:
+    for row in rows[:_MOST_ROWS]:
         page.add(from_report(row_lines(tree, row, STYLE, width, stacks=stacks)), row.tasks[0].task)
+    if len(rows) > _MOST_ROWS:
+        more = f"… and {len(rows) - _MOST_ROWS:,} more lines of the tree: / finds those that one looks for"
+        page.add([painted(("strong", more))])
     return page
+
+
+def _few(looks: tuple[_Look, ...]) -> tuple[_Look, ...]:
+    """Of looks at very many tasks the first, the middle one and the last: those tell who stands still, and cheaply."""
+    many = len(looks) > 3 and len(looks[-1].tasks_seen) > _MANY
+    return (looks[0], looks[len(looks) // 2], looks[-1]) if many else looks
 
 
 def _from_outside(picture: Picture, width: int) -> Iterator[Text]:

@@ -47,7 +47,7 @@ class Lines(ScrollView, can_focus=True):
         longest = max((line.cell_len for line in lines), default=0)
         self.virtual_size = Size(longest, len(lines))
         if moved:
-            self.scroll_relative(y=moved, animate=False)
+            self.scroll_relative(y=moved, animate=False, immediate=True)
         self.refresh()
 
     def _moved(self, keys: Sequence[Hashable]) -> int:

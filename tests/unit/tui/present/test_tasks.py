@@ -80,3 +80,12 @@ def test_of_a_recording_those_tasks_are_told_that_it_keeps() -> None:
     assert "serve: waits for" in text
     assert "A recording keeps only" in text
     assert "No probe was there" in plain(replace(picture(scene(idle_main())), span_s=10.0))
+
+
+def test_of_thousands_of_tasks_as_many_are_told_as_one_can_read_and_a_filter_finds_the_others() -> None:
+    crowd = tuple(awaits(n, f"job-{n}", app(n, "work"), kind="sleep") for n in range(1, 2001))
+    look = with_tasks(*crowd).tasks[0]
+    shown = replace(with_tasks(*crowd), tasks=tuple(replace(look, at=float(n)) for n in range(8)))
+    lines = plain(shown).splitlines()
+    assert lines[-1] == "… and 1,500 more lines of the tree: / finds those that one looks for"
+    assert "job-1999: sleeps" in plain(shown, wanted="job-1999")
