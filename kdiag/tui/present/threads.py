@@ -81,7 +81,7 @@ def threads(picture: Picture, width: int, options: Options, source: Source, grou
     if not window.stacks:
         return Listing(painted(("quiet", "No stack was seen yet.")), Rows(), _nothing_below, _why_none(picture, width))
     probed = window.probe[-1].threads if window.probe else ()
-    looked = window.stacks[-1] if probed else whole_look(window) or window.stacks[-1]
+    looked = whole_look(window) or window.stacks[-1]
     shares = cpu_shares(window)
     ownership = Ownership.of(window)
     guilty = _guilty(picture.report.findings)
