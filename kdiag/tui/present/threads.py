@@ -86,7 +86,7 @@ def threads(picture: Picture, width: int, options: Options, source: Source, grou
     ownership = Ownership.of(window)
     guilty = _guilty(picture.report.findings)
     all_groups = [_group(group, alike, ownership, guilty) for group, alike in grouping.of(looked, probed)]
-    groups = [each for each in all_groups if _matches(each, options.filter)]
+    groups = [kept for each in all_groups if (kept := _matching(each, options))]
     groups.sort(key=lambda each: each.rank, reverse=True)
     table = _groups_table(groups, shares, width) if options.grouped else _threads_table(groups, shares, width, options)
     members = {thread.ident: (each, thread) for each in groups for thread in each.threads}
@@ -132,13 +132,17 @@ def _where(frame: Frame | None) -> str:
     return f"{at(frame)} {frame.function}" if frame.line else frame.function
 
 
-def _matches(each: _Group, text: str) -> bool:
-    """Whether a thread's name, or a function or file of the stack, holds the text, in whatever case."""
-    wanted = text.casefold()
-    if not wanted or any(wanted in thread.casefold() for thread in each.group.threads):
-        return True
-    frames = each.group.frames
-    return wanted in each.group.state or any(wanted in f"{f.function} {f.file}".casefold() for f in frames)
+def _matching(each: _Group, options: Options) -> _Group | None:
+    """The group with its threads that hold the text: by the stack, or else by their names; None without any.
+
+    A group that is one row is shown as a whole.
+    """
+    wanted = options.filter.casefold()
+    stack = (each.group.state, *(f"{frame.function} {frame.file}" for frame in each.group.frames))
+    if not wanted or any(wanted in text.casefold() for text in stack):
+        return each
+    named = [thread for thread in each.threads if wanted in name(thread).casefold()]
+    return each._replace(threads=each.threads if options.grouped else named) if named else None
 
 
 def _groups_table(groups: Sequence[_Group], shares: Mapping[int, float], width: int) -> Rows:

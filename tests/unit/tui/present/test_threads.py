@@ -82,6 +82,12 @@ def test_a_filter_is_a_part_of_a_name_a_function_or_a_file(text: str, count: int
     assert f"{count} with “{text}”" in listing.summary.plain
 
 
+def test_one_by_one_a_name_is_of_one_thread_only() -> None:
+    listing = shown(busy_pool(), grouped=False, filter="report_2")
+
+    assert [row.split()[1] for row in told(listing)] == ["report_2"]
+
+
 def test_the_one_who_is_followed_is_told_of_alone_wherever_it_is() -> None:
     listing = shown(busy_pool(), followed=4)
     row = next(row for row in listing.table.rows if 4 in row.also)
