@@ -1,4 +1,4 @@
-"""Sick: pool-exhaustion, of fourteen pools at once; with the argument `busy` the same pools are full, but all goes on.
+"""Sick: pool-exhaustion, of fifteen pools at once; with the argument `busy` the same pools are full, but all goes on.
 
 To blame: of each pool the line that has what it lends, or the function that its workers do not come back from. Each is
 marked with the pool's kind. A silent server stands for a slow one.
@@ -13,7 +13,7 @@ import multiprocessing
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,10 @@ async def by_async_httpx(http: Any) -> None:
     await http.get(url)  # CULPRIT async_httpx
 
 
+async def by_thread() -> None:
+    await asyncio.to_thread(linger)
+
+
 async def by_async_sqlalchemy() -> None:
     async with async_engine.connect() as connection:
         await connection.execute(text("select 1"))
@@ -147,7 +151,8 @@ async def tasks() -> None:
     )
     await async_database.open()
     users = ((by_aiohttp, one), (by_async_httpx, other), (by_async_psycopg, async_database))
-    work = [by_async_sqlalchemy, *(functools.partial(user, pool) for user, pool in users)]
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(SIZE, thread_name_prefix="asyncio"))
+    work = [by_thread, by_async_sqlalchemy, *(functools.partial(user, pool) for user, pool in users)]
     await asyncio.gather(*(again(each) for each in work for _ in range(CLIENTS)))
 
 

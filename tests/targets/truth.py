@@ -178,6 +178,7 @@ SICK = (
             r"All 2 connections of SQLAlchemy's pool 'sqlite' have been held at \S+:{async_sqlalchemy} .* 4 more wait",
             r"All 2 connections of psycopg's pool 'orders' have been held at \S+:{linger} .* while 4 more wait",
             r"All 2 connections of psycopg's pool 'invoices' have been held at \S+:{async_psycopg} .* 4 more wait",
+            r"asyncio's default executor (is exhausted \(2 workers,|have sat) at \S+:{linger}",
             r"Celery's thread pool (is exhausted \(2 workers,|have sat) at \S+:{linger}",
             r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
         ),

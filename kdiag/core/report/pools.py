@@ -154,9 +154,7 @@ def _heading(pool: ProbedPool) -> str:
     called = clean(pool.name) or pool.kind
     if pool.lends:
         return f"{called}: {_count(pool.taken)} of {_count(pool.size)} {pool.lends}s are out"
-    if not pool.workers:
-        return f"{called}: {_count(pool.taken)} of {_count(pool.size)} workers, which are processes, are busy"
-    return f"{called}: {_busy(pool)} of {len(pool.workers)} workers are busy"
+    return f"{called}: {_count(_busy(pool))} of {_count(len(pool.workers) or pool.size)} workers are busy"
 
 
 def _details(pool: ProbedPool, seen: Watched, style: Style, width: int) -> Iterator[str]:

@@ -33,9 +33,10 @@ def state_of(server: Any, _frame: Any, look: Any) -> dict[str, Any]:
     connections = look.items(own.get("connections"))
     limits = (look.number(look.attribute(each, "limit_concurrency")) for each in connections)
     cycles = (look.own(each).get("cycle") for each in connections)
+    size = max(filter(None, limits), default=1) - 1
     return {
-        "size": max(filter(None, limits), default=1) - 1,
-        "taken": len(connections),
+        "size": size,
+        "taken": min(size, len(connections)),
         "done": own.get("total_requests"),
         "out": [each for each in cycles if each is not None and look.own(each).get("response_complete") is False],
     }

@@ -49,7 +49,7 @@ sqlite: 3 of 3 connections are out
   2 tasks × wait at app.py:40 order
   1 of them has a connection already: a nested wait.
 
-celery: 2 of 8 workers, which are processes, are busy
+celery: 2 of 8 workers are busy
   1 × app.py:31 begin runs there"""
     )
 
