@@ -120,7 +120,9 @@ class Session:
         """
         self._wall_start = datetime.now(UTC)
         self._recorder = Recorder(target_of(self.facts), self.clock.now())
-        self._reader = SourceReader(f"/proc/{self.facts.pid}/root")
+        # Many sources are read at the end only, and a target that shares our root may have ended by then.
+        afterwards = "/" if self.denied is None and self.facts.root == "host" else ""
+        self._reader = SourceReader(f"/proc/{self.facts.pid}/root", afterwards)
         self._cost = CostMeter(self.clock)
         self._group = Group("kdiag")
         self._observers = observers(

@@ -176,10 +176,14 @@ def _called(statement: ast.stmt | None, line: int) -> str:
 
 
 class SourceReader:
-    """Reads the target's files and answers for lines, in any thread; every file is read and parsed once."""
+    """Reads the target's files and answers for lines, in any thread; every file is read and parsed once.
 
-    def __init__(self, root: str) -> None:
+    `afterwards` is the root to read from when `root` is gone with the target; "" for none.
+    """
+
+    def __init__(self, root: str, afterwards: str = "") -> None:
         self._root = Path(root)
+        self._afterwards = Path(afterwards) if afterwards else None
         self._lock = threading.Lock()
         self._files: dict[str, SourceFile | None] = {}  # guarded by _lock
 
@@ -209,10 +213,21 @@ class SourceReader:
                 self._files[file] = self._read(file)
             return self._files[file]
 
+    def _gone(self) -> bool:
+        """Whether there is no such root any more; one that may not be looked at is there."""
+        try:
+            self._root.stat()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        except OSError:
+            return False
+        return False
+
     def _read(self, file: str) -> SourceFile | None:
         if not file.startswith("/"):
             return None
-        path = self._root / file.lstrip("/")
+        root = self._afterwards if self._afterwards and self._gone() else self._root
+        path = root / file.lstrip("/")
         try:
             if path.stat().st_size > _LARGEST_BYTES or not path.is_file():
                 return None

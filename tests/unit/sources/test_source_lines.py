@@ -108,6 +108,17 @@ def test_files_are_read_below_the_targets_root(tmp_path: Path) -> None:
     assert known["/srv/latin.py", 2].text == "name = 'ä'"
 
 
+def test_files_are_read_elsewhere_only_when_the_targets_root_is_gone(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for root in theirs, ours:
+        root.mkdir()
+        (root / "a.py").write_text(f"name = {root.name!r}\n")
+    assert SourceReader(str(theirs), str(ours)).texts(["/a.py"]) == {"/a.py": "name = 'theirs'\n"}
+    assert SourceReader(str(theirs), str(ours)).texts(["/b.py"]) == {}
+    assert SourceReader(str(tmp_path / "gone"), str(ours)).texts(["/a.py"]) == {"/a.py": "name = 'ours'\n"}
+    assert SourceReader(str(tmp_path / "gone")).texts(["/a.py"]) == {}
+
+
 @pytest.mark.parametrize(
     ("line", "creates"),
     [
