@@ -26,6 +26,8 @@ class Entry:
 COMMANDS = {
     "watch": Entry("Watch a process on a screen, live; `kdiag PID` is short for it.", "watch"),
     "diagnose": Entry("Say what is wrong with a running Python process, and what to do.", "diagnose"),
+    "triage": Entry("Find out what is wrong by playbooks, and tell one story: what, why, what to do.", "triage"),
+    "playbook": Entry("List, show, check, test and run playbooks.", "playbook"),
     "replay": Entry("Look again at what was recorded, at any moment of it.", "replay"),
     "ps": Entry("List the Python processes of this machine.", "ps"),
     "stacks": Entry("Show what every thread is doing, alike stacks grouped.", "stacks"),

@@ -64,7 +64,7 @@ def observe(
             session.enter()
         for session in sessions:
             session.start(context)
-        yield from _watch(sessions, context, window_s=window_s, full=full, clock=clock)
+        yield from watch(sessions, context, window_s=window_s, full=full, clock=clock)
         interrupted = context.done.is_set()
         cancel()
         reports = [session.finish() for session in sessions]
@@ -76,9 +76,10 @@ def observe(
     yield Finished(replace(head, children=tuple(others)), interrupted)
 
 
-def _watch(
+def watch(
     sessions: Sequence[Session], context: Context, *, window_s: float, full: bool, clock: Clock
-) -> Iterator[Event]:
+) -> Iterator[Progress]:
+    """Wait while sessions that were started look, until it is settled, the time is over, or the context is done."""
     started = clock.now()
     judge_at = started + _FIRST_JUDGED_S
     while not all(session.ended for session in sessions):

@@ -1,0 +1,199 @@
+"""Triage of what was recorded: its verdict, its path with the values, its exit code, and one story."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kdiag.cli.main import run
+from kdiag.core.playbooks.evidence import FIELDS
+from kdiag.core.playbooks.plan import of_groups
+from kdiag.engine.playbooks.circuit import count_run
+from kdiag.engine.playbooks.files import find, load
+from kdiag.engine.playbooks.looking import Fed, Given, recorded
+from kdiag.engine.playbooks.run import run as run_playbook
+from kdiag.errors import KdiagError
+
+if TYPE_CHECKING:
+    from kdiag.core.playbooks.model import Playbook
+
+FOLDER = Path(__file__).parents[3] / "recordings"
+# The recording, the step at which its verdict's playbook ends, and a symptom's playbook that is picked, too.
+CASES = [
+    ("deadlock", "waits", "requests-hang"),
+    ("dict-mutation", "exceptions", "crash-loop"),
+    ("gc-pressure", "collector", "cpu-high"),
+    ("nil-dereference", "exceptions", "crash-loop"),
+    ("pool-exhaustion", "pools", "requests-hang"),
+]
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    capsys.readouterr()
+    code = run(["triage", *arguments, "--format", "json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def explained(capsys: pytest.CaptureFixture[str], name: str, file: Path) -> str:
+    capsys.readouterr()
+    run(["playbook", "run", name, "--dry-run", str(file), "--explain"])
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("verdict", "last", "symptom"), CASES)
+def test_each_recording_gets_its_verdict_and_its_next_step(
+    capsys: pytest.CaptureFixture[str], verdict: str, last: str, symptom: str
+) -> None:
+    code, story = told(capsys, "--from", str(FOLDER / f"{verdict}.kdiag"))
+    playbooks = {each["name"]: each for each in story["playbooks"]}
+
+    assert (code, story["exit"], story["verdict"]) == (1, 1, verdict)
+    assert next(iter(playbooks)) == verdict, "that of the verdict comes first"
+    assert playbooks[verdict]["path"] == ["verdict", last]
+    assert {verdict} <= {finding["id"] for finding in playbooks[symptom]["findings"]}
+    assert story["story"]["do"][0]["title"] == story["report"]["findings"][0]["remedies"][0]["title"]
+    assert story["story"]["happened"][0] == story["report"]["findings"][0]["title"]
+    assert verdict not in story["story"]["ruled_out"]
+
+
+@pytest.mark.parametrize("verdict", [case[0] for case in CASES])
+def test_a_dry_run_takes_the_same_path_and_tells_the_values(capsys: pytest.CaptureFixture[str], verdict: str) -> None:
+    file = FOLDER / f"{verdict}.kdiag"
+    _, story = told(capsys, "--from", str(file))
+    for picked in story["playbooks"]:
+        text = explained(capsys, picked["name"], file)
+        for step in picked["steps"]:
+            assert f"{step['id']}: {step['verdict']}" in text
+            for judged in step["judged"]:
+                word = {True: "yes", False: "no", None: "unknown"}[judged["holds"]]
+                assert f"{judged['condition']} → {word}" in text
+
+
+def test_a_healthy_process_has_a_short_story(capsys: pytest.CaptureFixture[str]) -> None:
+    code, story = told(capsys, "--from", str(FOLDER / "healthy.kdiag"))
+
+    assert (code, story["verdict"], story["story"]["happened"]) == (0, "healthy", [])
+    assert {"deadlock", "gc-pressure", "pool-exhaustion"} <= set(story["story"]["ruled_out"])
+
+
+def test_the_text_tells_what_why_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["triage", "--from", str(FOLDER / "gc-pressure.kdiag"), "--explain"]) == 1
+    text = capsys.readouterr().out
+
+    headings = ["What happened", "Why, and how it is known", "What to do", "What was ruled out", "Playbooks"]
+    places = [text.index(f"\n{heading}\n") for heading in headings]
+    assert places == sorted(places)
+    assert "kdiag gc" in text
+    assert "--try gc.freeze" in text
+    assert "gc.share >= 0.4 → yes (gc.share = 77 %)" in text
+    assert "Playbooks that did not match" in text
+
+
+def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(FOLDER / "gc-pressure.kdiag")
+    _, story = told(capsys, "--from", file, "--playbook", "deploy-check", "--baseline", str(FOLDER / "healthy.kdiag"))
+
+    (picked,) = story["playbooks"]
+    assert picked["findings"][0]["id"] == "deploy-check"
+    assert picked["findings"][0]["severity"] == "critical"
+    assert run(["triage", "1", "--from", file]) == 2
+    assert run(["triage", "--from", file, "--playbook", "no-such"]) == 2
+
+
+def test_all_evidence_is_documented_and_has_its_type() -> None:
+    kinds = {bool: "bool", float: "number", str: "text"}
+    for file in sorted(FOLDER.glob("*.kdiag")):
+        given = recorded(file, recorded(FOLDER / "healthy.kdiag").report)
+        flat = dict(leaves(given.evidence))
+        assert flat.keys() <= FIELDS.keys()
+        assert {path: kinds[type(value)] for path, value in flat.items()} == {p: FIELDS[p].kind for p in flat}
+        assert dict(of_groups(given.evidence, ("gc",)))["gc.available"] is True
+
+
+def leaves(evidence: dict[str, Any], prefix: str = "") -> Any:
+    for name, value in evidence.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def playbook(name: str = "cpu-high") -> Playbook:
+    return load(find(name))
+
+
+def test_what_was_not_seen_is_looked_at_again_and_then_gone_past() -> None:
+    done = run_playbook(playbook(), Fed({"process.cpu_percent": (98.0,)}))
+    collector = done.steps[1]
+
+    assert done.path == ("vitals", "gc", "hot")
+    assert collector.looks == 3, "retried twice"
+    assert collector.outcome is not None
+    assert collector.outcome.verdict == "inconclusive"
+
+
+class Failing(Fed):
+    """Cannot be looked at from the second step on."""
+
+    def look(self, duration_s: float, timeout_s: float) -> dict[str, Any]:
+        if self.looks:
+            raise KdiagError("step-timeout", "It takes too long.")
+        return super().look(duration_s, timeout_s)
+
+
+def test_a_step_that_fails_goes_on_by_its_default_or_ends_the_run() -> None:
+    done = run_playbook(playbook(), Failing({"process.cpu_percent": (98.0,)}))
+
+    assert done.path == ("vitals", "gc", "hot")
+    assert [taken.problem for taken in done.steps] == ["", "It takes too long.", "It takes too long."]
+    assert done.stopped == "the step hot failed: It takes too long."
+    assert done.exit == 4
+
+
+class Slow(Fed):
+    """Each look takes two minutes, and stops the process for a second."""
+
+    def elapsed_s(self) -> float:
+        return 120.0 * self.looks
+
+
+class Stopping(Fed):
+    def pause_ms(self) -> float:
+        return 1000.0
+
+
+def test_a_run_ends_at_its_limits() -> None:
+    slow = run_playbook(playbook("crash-loop"), Slow({}))
+    slower = run_playbook(playbook(), Slow({"process.cpu_percent": (98.0,)}))
+    stopping = run_playbook(playbook(), Stopping({"process.cpu_percent": (98.0,)}))
+
+    assert slow.stopped == ""
+    assert "its limit of 180 s" in slower.stopped
+    assert stopping.path == ("vitals",)
+    assert "1000 ms" in stopping.stopped
+
+
+def test_a_playbook_runs_only_so_often(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    limited = playbook()
+    limited = replace(limited, limits=replace(limited.limits, runs=2, per=60.0))
+    file = tmp_path / "state" / "runs.json"
+    count_run(limited, 1000.0, file)
+    count_run(limited, 1010.0, file)
+    with pytest.raises(KdiagError, match="ran 2 times") as caught:
+        count_run(limited, 1020.0, file)
+    assert "in 40 s" in caught.value.hint
+    count_run(limited, 1061.0, file)
+    file.write_text("nonsense")
+    count_run(limited, 1062.0, file)
+
+
+def test_evidence_that_is_given_stays_as_it_is() -> None:
+    given = recorded(FOLDER / "deadlock.kdiag")
+
+    assert isinstance(given, Given)
+    assert given.look(99.0, 1.0) is given.again(1.0) is given.evidence
