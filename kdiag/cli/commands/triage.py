@@ -11,6 +11,7 @@ import click
 
 from kdiag.cli import exit_codes, looks, output
 from kdiag.cli.parameters import Duration, attach_option, fail_options, output_option, record_option, target_options
+from kdiag.core.model import INCONCLUSIVE
 from kdiag.core.playbooks.story import tell
 from kdiag.core.report import story
 from kdiag.engine.playbooks.circuit import count_run
@@ -74,7 +75,11 @@ def command(
     report = looking.report
     assert report is not None  # noqa: S101 - known here, though not to a type checker
     told = tell(report, done.runs)
-    code = exit_codes.INTERRUPTED if interrupted else exit_codes.of_report(report, fail_on, min_confidence)
+    code = exit_codes.of_report(report, fail_on, min_confidence)
+    if interrupted:
+        code = exit_codes.INTERRUPTED
+    elif looking.problems and report.verdict == INCONCLUSIVE:
+        code = exit_codes.CANNOT_OBSERVE
     if form == "json":
         lines = json.dumps(story.to_json(told, report, done.runs, code), indent=2).splitlines()
         output.write(lines, output_file)

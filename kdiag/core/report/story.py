@@ -41,6 +41,7 @@ def render(
         yield from _heading("Why, and how it is known", style)
         for text in story.why[:1]:
             yield from wrap(text, width, _INDENT)
+            yield ""
         shown = replace(report.findings[0], remedies=(), explanation="")  # both are told once, in the story's own words
         yield from finding_lines(shown, report.lines, style, width)
     if story.do:
@@ -54,9 +55,9 @@ def render(
     yield from _heading("Playbooks", style)
     if not runs:
         yield f"{_INDENT}none matched"
-    for run in ranked_runs(report, runs):
+    for number, run in enumerate(ranked_runs(report, runs)):
         if explain:
-            yield ""
+            yield from ("",) * (number > 0)
             yield from playbooks.result(run, style, width, explain=True)
         else:
             yield f"{_INDENT}{run.playbook.name}: {' → '.join(run.path)}"

@@ -62,6 +62,7 @@ class Given:
 
     report: Report
     evidence: Evidence
+    problems: tuple[Limitation, ...] = ()
 
     def look(self, duration_s: float, timeout_s: float) -> Evidence:  # noqa: ARG002 - the protocol
         """The same each time."""
