@@ -72,6 +72,21 @@ def write(lines: Iterable[str], output: Path | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def write_bytes(content: bytes, output: Path | None = None) -> None:
+    """Write what is no text to the file, or to standard output when there is none.
+
+    Raises:
+        KdiagError: `output-unwritable`.
+    """
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise _unwritable(output, error.strerror or str(error)) from error
+
+
 def _unwritable(output: Path, reason: str) -> KdiagError:
     return KdiagError(
         "output-unwritable", f"Cannot write {output}: {reason}.", hint="Name a file in a folder that you may write to.",

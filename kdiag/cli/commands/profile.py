@@ -8,9 +8,10 @@ import click
 
 from kdiag.cli import diagnostics, exit_codes, output
 from kdiag.cli.parameters import Duration, output_option, target_options
-from kdiag.core.report import flamegraph, profile
+from kdiag.core.report import flamegraph, pprof, profile
 from kdiag.engine.profiling import FASTEST_HZ, ProfileOptions, profiling
 from kdiag.engine.targets import find_pid
+from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +24,10 @@ Examples:
   kdiag profile 1234                                  the hottest functions, as a table
   kdiag profile 1234 -f flamegraph -o profile.svg     open it in a browser
   kdiag profile --port 8000 --idle -f speedscope -o profile.json
+  kdiag profile 1234 -f pprof -o profile.pb.gz        for go tool pprof and others that read it
   kdiag profile 1234 -f collapsed | head
 """
-_FORMATS = ("table", "collapsed", "speedscope", "flamegraph")
+_FORMATS = ("table", "collapsed", "speedscope", "flamegraph", "pprof")
 
 
 @click.command("profile", epilog=_EPILOG)
@@ -54,11 +56,19 @@ def command(
     PID is the process to record. Ctrl-C ends the recording and keeps what was seen.
     """
     output.check_writable(output_file)
+    if form == "pprof" and output_file is None and output.terminal_width() is not None:
+        raise KdiagError(
+            "usage", "pprof's format is no text for a terminal.", hint="kdiag profile PID -f pprof -o profile.pb.gz",
+            exit_code=USAGE,
+        )  # fmt: skip
     recording = profiling(find_pid(pid, name, port), ProfileOptions(window_s, rate, gil, idle, native))
     title = f"process {recording.facts.pid}"
     with diagnostics.progress(f"Recording {title} at {recording.rate_hz} Hz for {window_s:g} s") as show:
         recorded = recording.run(show)
-    output.write(_rendered(recorded, form, f"kdiag profile of {title}", output_file), output_file)
+    if form == "pprof":
+        output.write_bytes(pprof.render(recorded), output_file)
+    else:
+        output.write(_rendered(recorded, form, f"kdiag profile of {title}", output_file), output_file)
     return exit_codes.INTERRUPTED if recording.interrupted else exit_codes.HEALTHY_EXIT
 
 
