@@ -24,14 +24,16 @@ def test_the_keys_of_the_crashes() -> None:
             assert "node was None" in screen.shown
             await screen.put_up(crashing(SWALLOWED, ENDED))
             await screen.press("down")
-            assert "shop.TooLate" in screen.shown
+            await screen.until(lambda: "shop.TooLate" in screen.shown)
             await screen.put_up(crashing(SWALLOWED))
             assert "shop.TooLate" in screen.shown
 
             await screen.press("enter")
-            assert isinstance(screen.app.screen, PageScreen)
-            assert "return node.name" in screen.shown
-            await screen.press("escape", "slash", *"attribute")
+            await screen.until(lambda: isinstance(screen.app.screen, PageScreen))
+            await screen.until(lambda: "return node.name" in screen.shown)
+            await screen.press("escape")
+            await screen.until(lambda: screen.on_main)
+            await screen.press("slash", *"attribute")
             await screen.until(lambda: "None of them holds" in screen.shown)
 
     asyncio.run(test())
@@ -48,15 +50,21 @@ def test_a_container_is_watched_by_its_name() -> None:
             await screen.put_up(watching(BROKEN, suspects=(SUSPECT,)))
             assert "scraper iterates" in screen.shown
             await screen.press("i")
+            await screen.until(lambda: not screen.on_main)
             await screen.write("shop:CACHE")
             await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE"])
-            await screen.press("end", "i", "enter")  # a suspect's name stands there already
+            await screen.press("end", "i")
+            await screen.until(lambda: not screen.on_main)
+            await screen.press("enter")  # a suspect's name stands there already
             await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE", "shop:STOCK"])
-            await screen.press("i", "escape")
-            assert screen.on_main
+            await screen.press("i")
+            await screen.until(lambda: not screen.on_main)
+            await screen.press("escape")
+            await screen.until(lambda: screen.on_main)
 
             feed.refusal = KdiagError("no-such-name", "There is no shop.NOWHERE.", hint="kdiag guard PID --scan")
             await screen.press("i")
+            await screen.until(lambda: not screen.on_main)
             await screen.write("shop:NOWHERE")
             await screen.until(lambda: any("There is no" in each.message for each in screen.app._notifications))
 

@@ -28,7 +28,7 @@ def test_the_keys_of_the_flame_graph() -> None:
 
             await screen.press("down", "down", "right")
             assert "▸dumps" in graph.plain
-            assert "orjson/__init__.py:4" in told(screen)
+            await screen.until(lambda: "orjson/__init__.py:4" in told(screen))
             assert "25 % of 80 samples" in told(screen)
             await screen.press("left", "up", "j", "k", "h")
             assert "▸serve" in graph.plain

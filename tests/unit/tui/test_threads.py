@@ -56,19 +56,19 @@ def test_the_keys_of_the_threads() -> None:
             await screen.press("slash", *"WORKER")
             await screen.until(lambda: "alone" not in screen.table)
             await screen.press("enter")
-            assert isinstance(screen.app.focused, Table)
+            await screen.until(lambda: isinstance(screen.app.focused, Table))
             await screen.press("escape")
             await screen.until(lambda: "alone" in screen.table)
             assert not screen.app.main.view.query_one(Filter).display
 
             await screen.press("enter")
-            assert isinstance(screen.app.screen, PageScreen)
+            await screen.until(lambda: isinstance(screen.app.screen, PageScreen) and screen.shown)
             await screen.press("c")
-            assert screen.app.clipboard == screen.shown
+            await screen.until(lambda: screen.app.clipboard == screen.shown)
             await screen.press("escape")
-            assert screen.on_main
+            await screen.until(lambda: screen.on_main)
             await screen.press("c", "J", "K")
-            assert screen.app.clipboard.startswith("1 thread: ")
+            await screen.until(lambda: screen.app.clipboard.startswith("1 thread: "))
 
     asyncio.run(test())
 
@@ -105,6 +105,6 @@ def test_what_is_chosen_stays_chosen_and_who_is_followed_stays_so_wherever_it_go
             await screen.pilot.click(Table, offset=(4, 2))
             assert chosen(screen) == screen.table.splitlines()[2]
             await screen.pilot.click(Table, offset=(4, 2), times=2)
-            assert isinstance(screen.app.screen, PageScreen)
+            await screen.until(lambda: isinstance(screen.app.screen, PageScreen))
 
     asyncio.run(test())
