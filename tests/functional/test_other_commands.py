@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from typing import TYPE_CHECKING
@@ -46,12 +47,15 @@ def test_a_profile_in_every_format(tmp_path: Path) -> None:
         speedscope = kdiag("profile", target.pid, "--for", "1s", "--format", "speedscope")
         picture = tmp_path / "profile.svg"
         assert kdiag("profile", target.pid, "--for", "1s", "--format", "flamegraph", "--output", picture).code == 0
+        packed = tmp_path / "profile.pb.gz"
+        assert kdiag("profile", target.pid, "--for", "1s", "--format", "pprof", "--output", packed).code == 0
         native = kdiag("profile", target.pid, "--for", "1s", "--native", "--format", "collapsed")
     assert table.code == 0, table.err
     assert "hot_loop.py" in table.out
     assert all(re.fullmatch(r".* \d+", line) for line in collapsed.out.splitlines())
     assert speedscope.json["$schema"] == "https://www.speedscope.app/file-format-schema.json"
     assert minidom.parse(str(picture)).getElementsByTagName("svg")  # noqa: S318 - our own file
+    assert b"hot_loop.py" in gzip.decompress(packed.read_bytes())
     assert "hot_loop.py" in native.out
 
 

@@ -108,6 +108,11 @@ class Browser:
         while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
             self._note(self._read())
 
+    def wait_for_complaint(self, words: str) -> None:
+        """Wait until the browser complains of that."""
+        while not any(words in complaint for complaint in self.complaints):
+            self._note(self._read())
+
     def evaluate(self, expression: str) -> Any:
         """The value of an expression in the page."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
