@@ -274,6 +274,8 @@ KEEPERS = {
     ".SESSIONS": "Session", ".Registry.by_class": "Session", ".registry.held": "Session", ".slotted.queue": "Session",
     ".wrapped (closure seen)": "Session", ".default (default argument)": "Session", ".cached": "Session",
     ".BAG": "Session", ".NESTED[…]": "bytes", ".TEXTS": "str", ".counts": "int", ".alive": "Registry",
+    ".PRODUCERS[…] (local rows)": "Session", ".INBOX": "Session", ".failure.causes": "Session",
+    ".space.items": "Session", ".view[…]": "Session",
 }  # fmt: skip
 
 
@@ -284,15 +286,16 @@ def test_containers_that_grow_are_found_wherever_they_are(python: Interpreter) -
     growing = {each["root"] + each["path"]: each for each in said["data"]["growing"]}
     found = {name.removeprefix("keepers"): each["types"][0][0] for name, each in growing.items()}
     assert found.pop("", None) is None
-    local = {name: types for name, types in found.items() if "(local " in name}
+    local = {name: types for name, types in found.items() if "(local " in name and name not in KEEPERS}
     assert set(local.values()) == {"bytes"}, found
+    assert any(name.endswith("serve (local backlog)") for name in local), found
     assert {name: found.get(name) for name in KEEPERS} == KEEPERS
     assert not {".fixed", ".weak", ".weak.data"} & set(found), found
     assert all(each["after"] > each["before"] and each["seconds"] > 0 for each in growing.values())
     assert 5_000 < growing["keepers.SESSIONS"]["each"] < 6_000
     assert growing["keepers.NESTED[…]"]["containers"] == 2
     assert said["known"] > 0
-    assert (said["left"], said["referrers"]) == (0, 0)
+    assert (said["left"], said["referrers"], said["outlived"]) == (0, 0, 0)
 
 
 @each_interpreter()

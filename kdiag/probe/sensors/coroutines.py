@@ -21,6 +21,7 @@ from .places import instance_dict, namespaces, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from types import FrameType
 
     from .frames import Stack
 
@@ -109,6 +110,13 @@ def coroutines_of(task: object) -> Coroutines:
         awaits = inner
     frames.reverse()
     return Coroutines(frames, outermost_runs)
+
+
+def frame_of(coroutine: object) -> FrameType | None:
+    """The frame of a coroutine or a generator that stands still; None for one that runs or has ended."""
+    frame, _, running = attributes_at_once(coroutine, _LINKS[type(coroutine)])
+    found: FrameType | None = frame if not running else None
+    return found
 
 
 def _inside(awaits: object) -> object | None:

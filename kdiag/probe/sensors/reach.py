@@ -2,8 +2,8 @@
 
 Containers are asked by the methods of `dict`, `list`, `set` and `deque` themselves, whatever a subclass makes of them;
 instances of classes written in Python by the collector's own view of them (`gc.get_referents`), which needs no
-attributes. Objects of other types, which may refer to a million others, are passed over. Of a large container some
-elements stand for all.
+attributes; coroutines and generators that stand still by their variables. Of objects of other types, which may refer to
+a million others, only the attributes are looked at. Of a large container some elements stand for all.
 
 It is separate from `keepers`, which walks: here is what a single step may touch.
 """
@@ -11,21 +11,33 @@ It is separate from `keepers`, which walks: here is what a single step may touch
 from __future__ import annotations
 
 import gc
+import sys
 from collections import deque
 from functools import _lru_cache_wrapper, partial
 from itertools import islice
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from .calls import qualname
+from .calls import MISSING, qualname, read_locals, values_of
+from .coroutines import frame_of
 from .places import instance_dict, mro, namespace, namespaces, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NOTHING, DICT, SEQUENCE, SET, DEQUE, MODULE, CLASS, FUNCTION, INSTANCE, CACHE = range(10)
-CONTAINERS = frozenset({DICT, SEQUENCE, SET, DEQUE, CACHE})
+NOTHING, DICT, SEQUENCE, SET, DEQUE, MODULE, CLASS, FUNCTION, INSTANCE, CACHE, QUEUE, STANDS, ATTRIBUTES = range(13)
+CONTAINERS = frozenset({DICT, SEQUENCE, SET, DEQUE, CACHE, QUEUE})
 ALL = 32  # elements of a container that are looked at one by one
 _NEWEST, _OLDEST = 3, 2  # else so many of each end
 _SPARSE, _PER_ELEMENT = 1 << 20, 1 << 10  # bytes: a container that has been emptied takes long to find elements in
@@ -34,16 +46,19 @@ _POINTER = 8
 _LAYOUTS = ((dict, DICT), (list, SEQUENCE), (tuple, SEQUENCE), (set, SET), (frozenset, SET), (deque, DEQUE))
 _EXACT = {
     ModuleType: MODULE, FunctionType: FUNCTION, _lru_cache_wrapper: CACHE, partial: INSTANCE, MethodType: INSTANCE,
-    staticmethod: INSTANCE, classmethod: INSTANCE, property: INSTANCE,
+    staticmethod: INSTANCE, classmethod: INSTANCE, property: INSTANCE, MappingProxyType: INSTANCE,
+    SimpleNamespace: ATTRIBUTES, CoroutineType: STANDS, GeneratorType: STANDS, AsyncGeneratorType: STANDS,
 }  # fmt: skip
 _SIZED = (bytes, str, bytearray, int, float, complex, list, tuple, dict, set, frozenset)
 _LARGEST_CACHE = 20_000  # entries that the interpreter may walk over for us
+_LONGEST_NAMES = 256  # variables of one coroutine
 
 _flags = type.__dict__["__flags__"].__get__
 _basicsize = type.__dict__["__basicsize__"].__get__
 _dictoffset = type.__dict__["__dictoffset__"].__get__
 _weakrefoffset = type.__dict__["__weakrefoffset__"].__get__
 _module_dict: Any = vars(ModuleType)["__dict__"].__get__
+_simple_dict: Any = vars(SimpleNamespace)["__dict__"].__get__
 
 
 def kind_of(kind: type) -> int:
@@ -58,7 +73,11 @@ def kind_of(kind: type) -> int:
     for base, how in _LAYOUTS:
         if issubclass(kind, base):
             return how
-    return INSTANCE if _is_plain(kind) else NOTHING
+    if kind is getattr(sys.modules.get("_queue"), "SimpleQueue", None):
+        return QUEUE
+    if _is_plain(kind):
+        return INSTANCE
+    return ATTRIBUTES if _flags(kind) & _HEAP_TYPE and _dictoffset(kind) else NOTHING
 
 
 def size(how: int, value: Any) -> int:
@@ -71,7 +90,7 @@ def size(how: int, value: Any) -> int:
         return set.__len__(value) if issubclass(type(value), set) else frozenset.__len__(value)
     if how == DEQUE:
         return deque.__len__(value)
-    return int(value.cache_info()[3])
+    return int(value.qsize() if how == QUEUE else value.cache_info()[3])
 
 
 def elements(how: int, value: Any, newest: int = _NEWEST, oldest: int = _OLDEST) -> list[Any]:
@@ -96,7 +115,19 @@ def elements(how: int, value: Any, newest: int = _NEWEST, oldest: int = _OLDEST)
             return [*islice(deque.__reversed__(value), newest), *islice(deque.__iter__(value), oldest)]
     except RuntimeError:  # it was changed by a finalizer that ran meanwhile
         return []
+    if how == QUEUE:
+        return _queued(value, count, newest, oldest)
     return _cached(value) if count <= _LARGEST_CACHE else []
+
+
+def _queued(value: Any, count: int, newest: int, oldest: int) -> list[Any]:
+    """What stands in a `SimpleQueue`: up to 3.12 it refers to one list, whose first places may be free already."""
+    if sys.version_info >= (3, 13) and count > _LARGEST_CACHE:
+        return []
+    found = gc.get_referents(value)
+    if sys.version_info < (3, 13):
+        found = next((each for each in found if type(each) is list), [])
+    return [*found[-newest:], *(found[-count : oldest - count] if oldest else ())]
 
 
 def reached(how: int, value: Any) -> Iterable[Any]:
@@ -110,6 +141,11 @@ def reached(how: int, value: Any) -> Iterable[Any]:
 def _reached(how: int, value: Any) -> Iterable[Any]:
     if how in CONTAINERS:
         return elements(how, value)
+    if how == STANDS:
+        frame = frame_of(value)
+        return values_of(frame) if frame is not None else ()
+    if how == ATTRIBUTES:
+        return [_attributes(value)]
     if how == MODULE:
         return list(_module_dict(value).values())
     if how == CLASS:
@@ -125,7 +161,7 @@ def _reached(how: int, value: Any) -> Iterable[Any]:
 def step(how: int, value: Any, to: Any, *, is_namespace: bool = False) -> tuple[str, bool]:
     """What leads from an object to another, and whether that one is the dict of this one's attributes.
 
-    ".NAME" for an attribute, "[…]" for an element, " (closure NAME)", " (default argument)".
+    ".NAME" for an attribute, "[…]" for an element, " (closure NAME)", " (default argument)", " (local NAME)".
     """
     if how in CONTAINERS:
         return (_attribute(value, to) if is_namespace else "[…]"), False
@@ -135,9 +171,11 @@ def step(how: int, value: Any, to: Any, *, is_namespace: bool = False) -> tuple[
         return _attribute(_module_dict(value), to), False
     if how == CLASS:
         return _attribute(namespace(value), to), False
-    if any(type(value) is each for each in _EXACT):
+    if how == STANDS:
+        return _variable(value, to), False
+    if how != ATTRIBUTES and any(type(value) is each for each in _EXACT):
         return "", False  # a wrapper or a bound method: what is in it has its name
-    attributes = instance_dict(value)
+    attributes = _attributes(value)
     if to is attributes:
         return "", True
     return _attribute(attributes, to) or _slot(value, to), False
@@ -197,6 +235,23 @@ def _is_plain(kind: type) -> bool:
 
 def _is_sparse(taken: int, count: int) -> bool:
     return taken > _SPARSE and taken > _PER_ELEMENT * count
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    if type(value) is SimpleNamespace:
+        names: dict[str, Any] = _simple_dict(value)
+        return names
+    return instance_dict(value)
+
+
+def _variable(coroutine: Any, to: Any) -> str:
+    frame = frame_of(coroutine)
+    if frame is None:
+        return ""
+    code = frame.f_code
+    names = (code.co_varnames + code.co_cellvars + code.co_freevars)[:_LONGEST_NAMES]
+    held = zip(names, read_locals(frame, names))
+    return next((f" (local {text(name)})" for name, value in held if value is to and value is not MISSING), "")
 
 
 def _cached(value: Any) -> list[Any]:

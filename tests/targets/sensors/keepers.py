@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import gc
 import sys
@@ -10,6 +11,8 @@ import time
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from pathlib import Path
+from queue import SimpleQueue
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Callable, ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -101,7 +104,35 @@ def cached(_number: int) -> Session:
     return Session()
 
 
+def produce() -> Any:
+    """Stands still most of the time, and its variable grows."""
+    rows: list[Session] = []
+    while True:
+        rows.append(Session())
+        yield
+
+
+class Failure(Exception):
+    """Made of a class of the interpreter's, and has attributes besides."""
+
+    def __init__(self) -> None:
+        self.causes: list[Session] = []
+
+
+async def serve() -> None:
+    """A coroutine whose variable grows while others run."""
+    backlog: list[bytes] = []
+    while not done.is_set():
+        backlog += [b"w" * 1000 for _ in range(5)]
+        await asyncio.sleep(0.002)
+
+
 SESSIONS: list[Session] = []
+PRODUCERS = [produce()]
+INBOX: SimpleQueue[Session] = SimpleQueue()
+failure = Failure()
+space = SimpleNamespace(items=[])
+view = MappingProxyType({"held": [Session()]})
 NESTED: dict[str, list[bytes]] = defaultdict(list)
 TEXTS: set[str] = set()
 BAG = Bag()
@@ -112,6 +143,7 @@ weak: weakref.WeakValueDictionary[int, Registry] = weakref.WeakValueDictionary()
 fixed: deque[int] = deque(maxlen=200)  # replaced all the time, and never longer
 counts: Counter[int] = Counter()
 alive: list[Registry] = []
+dying = [Registry() for _ in range(24)]  # the service lets go of these while they are looked at
 done = threading.Event()
 
 
@@ -129,6 +161,11 @@ def leak(number: int) -> None:
     slotted.queue.appendleft(Session())
     wrapped(Session())
     default(Session())
+    next(PRODUCERS[0])
+    INBOX.put(Session())
+    failure.causes.append(Session())
+    space.items.append(Session())
+    view["held"].append(Session())
     cached(number)
     NESTED["one"].append(b"z" * 100)
     NESTED["other"].append(b"z" * 100)
@@ -143,12 +180,14 @@ def leak(number: int) -> None:
 for number in range(100):
     leak(number)
 threading.Thread(target=work, name="worker", daemon=True).start()
+threading.Thread(target=lambda: asyncio.run(serve()), name="loop", daemon=True).start()
 ran.clear()
 keepers = sensor("keepers")
 keepers.start()
 slices = []
 data: dict[str, Any] = {}
 number, walks = 100, 0
+outlived = []  # those that lived on when the service had let go of them
 while walks < 3:
     for _ in range(10):
         number += 1
@@ -157,6 +196,10 @@ while walks < 3:
     ran.clear()
     started = time.thread_time()
     keepers.tick()
+    if dying:
+        last = weakref.ref(dying[-1])
+        dying.pop()
+        outlived += [last] if last() is not None else []
     slices.append(time.thread_time() - started)
     data = keepers.data(0)
     touched = list(ran)
@@ -169,4 +212,12 @@ done.set()
 known = keepers.buffered
 keepers.stop()
 referrers = [each for each in gc.get_referrers(SESSIONS) if each is not globals()]
-say(data=data, touched=touched, slice_s=max(slices), known=known, left=keepers.buffered, referrers=len(referrers))
+say(
+    data=data,
+    touched=touched,
+    slice_s=max(slices),
+    known=known,
+    left=keepers.buffered,
+    referrers=len(referrers),
+    outlived=len(outlived),
+)
