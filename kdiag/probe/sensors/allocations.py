@@ -23,7 +23,7 @@ from .created import Created, Creations
 FRAMES = 3  # of each allocation
 LONGEST_S = 60.0
 _PERIOD_S = 0.02
-_LOOK_S = 0.1  # what is opened is looked for seldomer
+_LOOK_S = 0.4  # what is opened is looked for seldomer: that takes long, and would stretch all sensors' pauses
 _ENOUGH = 2 << 20  # bytes that the traces take: 33,000 of them, which are told in 10 ms
 _TOO_MUCH = 3 << 20
 _PLACES = 24
