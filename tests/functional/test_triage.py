@@ -31,3 +31,21 @@ def test_a_live_process_gets_its_story_and_its_recording_the_same_one(tmp_path: 
     assert all(paths[1][name] == paths[0][name] for name in MATCHES)
     assert live["story"]["do"][0] == again.json["story"]["do"][0]
     assert kdiag("triage", 4_000_000).code == 3
+
+
+def test_a_change_is_tried_verified_and_taken_back() -> None:
+    with start_target("gc_big_heap") as target:
+        asked = kdiag("triage", target.pid, "--act", "gc.freeze")
+        assert (asked.code, asked.reference) == (2, "not-confirmed")
+        ran = kdiag(
+            "triage", target.pid, "--for", "3s", "--playbook", "gc-pressure", "--act", "gc.freeze", "--yes",
+            "--format", "json",
+        )  # fmt: skip
+        assert ran.out, ran.err
+        action = ran.json["action"]
+        left = kdiag("gc", target.pid, "--undo")
+
+    assert (action["change"], action["undone"], action["verify"]) == ("gc.freeze()", True, "gc.share < 0.1")
+    assert action["helped"] == (action["after"]["share"] < 0.1)
+    assert action["after"]["frozen"] > 0
+    assert "nothing to take back" in left.out

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kdiag.cli import exit_codes, looks, output
+from kdiag.cli import diagnostics, exit_codes, looks, output
+from kdiag.cli.acted import action_lines, action_to_json
 from kdiag.cli.parameters import Duration, attach_option, fail_options, output_option, record_option, target_options
 from kdiag.core.model import INCONCLUSIVE
 from kdiag.core.playbooks.story import tell
 from kdiag.core.report import story
+from kdiag.engine.playbooks.acting import CHANGES, act, proposed
 from kdiag.engine.playbooks.circuit import count_run
 from kdiag.engine.playbooks.files import chosen
 from kdiag.engine.playbooks.run import triage
+from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kdiag.core.model import Severity
+    from kdiag.core.playbooks.plan import Run
     from kdiag.engine.inside import WayIn
+    from kdiag.engine.playbooks.acting import Acted
 
 _EPILOG = """\b
 Examples:
@@ -30,6 +39,7 @@ Examples:
   kdiag triage 1234 --playbook my-playbook.yaml
   kdiag triage 1234 --playbook deploy-check --baseline before.json
   kdiag triage --from shop.kdiag --explain     on what was recorded
+  kdiag triage 1234 --act gc.freeze            try what is proposed: asks, measures, takes it back
 """
 
 
@@ -47,6 +57,11 @@ Examples:
     "--from", "recorded", type=click.Path(path_type=Path), metavar="FILE",
     help="On what --record has kept, without a process.",
 )  # fmt: skip
+@click.option(
+    "--act", "action", type=click.Choice(list(CHANGES)),
+    help="Where a playbook proposes this change: make it, watch as long again, say whether it helped, take it back.",
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask before the process is changed.")
 @click.option("--explain", is_flag=True, help="Each condition of each playbook with the values that it saw.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="An earlier report or recording.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -56,17 +71,19 @@ Examples:
 @output_option
 def command(
     pid: int | None, name: str | None, port: int | None, names: tuple[str, ...], window_s: float,
-    recorded: Path | None, explain: bool, baseline: Path | None, form: str, attach: WayIn, record_file: Path | None,
+    recorded: Path | None, action: str | None, yes: bool, explain: bool, baseline: Path | None, form: str,
+    attach: WayIn, record_file: Path | None,
     fail_on: Severity | None, min_confidence: float, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Find out by playbooks what is wrong with a running Python process, and tell one story.
 
     PID is observed once, without being stopped; all playbooks whose match holds are run on what was seen. Told is what
-    happened, why, what to do, and what was ruled out. Nothing is changed: what would change the process is proposed
-    with its command, which asks before. Exit codes are those of diagnose.
+    happened, why, what to do, and what was ruled out. What would change the process is only proposed; --act makes one
+    such change, after a question, and takes it back at the end, however kdiag ends. Exit codes are those of diagnose.
     """
     output.check_writable(output_file)
     output.check_writable(record_file)
+    _check_action(action, yes=yes, recorded=recorded)
     playbooks = chosen(names)
     with looks.at(recorded, baseline, attach, window_s, record_file, (pid, name, port)) as looking:
         count = (lambda playbook: count_run(playbook, time.time())) if recorded is None else (lambda _: None)
@@ -80,13 +97,51 @@ def command(
         code = exit_codes.INTERRUPTED
     elif looking.problems and report.verdict == INCONCLUSIVE:
         code = exit_codes.CANNOT_OBSERVE
+    text = output.style(output_file)
+    acting = partial(_acted, report.target.pid, done.runs, action or "", window_s, attach, yes=yes)
     if form == "json":
-        lines = json.dumps(story.to_json(told, report, done.runs, code), indent=2).splitlines()
-        output.write(lines, output_file)
-    else:
-        text = story.render(
-            told, report, done.runs, output.style(output_file), output.width(), explain=explain,
-            passed_over=done.passed_over,
-        )  # fmt: skip
-        output.write(text, output_file)
+        acted = acting() if action and not interrupted else None
+        data = story.to_json(told, report, done.runs, code) | ({"action": action_to_json(acted)} if acted else {})
+        output.write(json.dumps(data, indent=2).splitlines(), output_file)
+        return code
+
+    def lines() -> Iterator[str]:
+        """The person reads the story before the question comes."""
+        yield from story.render(
+            told, report, done.runs, text, output.width(), explain=explain, passed_over=done.passed_over
+        )
+        if action and not interrupted:
+            yield from action_lines(acting(), text)
+
+    output.write(lines(), output_file)
     return code
+
+
+def _check_action(action: str | None, *, yes: bool, recorded: Path | None) -> None:
+    """Whether a change can be made and confirmed, before anything is looked at.
+
+    Raises:
+        KdiagError: `usage`, `not-confirmed`.
+    """
+    if action is None:
+        return
+    if recorded is not None:
+        raise KdiagError("usage", "A recording cannot be changed.", hint="kdiag triage PID --act …", exit_code=USAGE)
+    if not yes and not sys.stdin.isatty():
+        raise KdiagError(
+            "not-confirmed", f"The process would be changed ({CHANGES[action].words}).", hint="Confirm with --yes.",
+            exit_code=USAGE,
+        )  # fmt: skip
+
+
+def _acted(pid: int, runs: tuple[Run, ...], action: str, window_s: float, attach: WayIn, *, yes: bool) -> Acted | None:
+    """What became of the change; None where no playbook proposes it, or a person does not want it."""
+    step = proposed(runs, action)
+    if step is None:
+        diagnostics.say(f"No playbook that ran proposes {action}: nothing was changed.")
+        return None
+    words = CHANGES[action].words
+    if not yes and not click.confirm(f"Process {pid} will be changed for {window_s:g} s: {words}. Go on?", err=True):
+        return None
+    diagnostics.say(f"Trying {words}: {window_s:g} s without it, and {window_s:g} s with it")
+    return act(pid, step, window_s=window_s, way=attach)

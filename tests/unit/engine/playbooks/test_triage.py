@@ -100,6 +100,7 @@ def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> No
     assert picked["findings"][0]["id"] == "deploy-check"
     assert picked["findings"][0]["severity"] == "critical"
     assert run(["triage", "1", "--from", file]) == 2
+    assert run(["triage", "--from", file, "--act", "gc.freeze", "--yes"]) == 2, "nothing to change"
     assert run(["triage", "--from", file, "--playbook", "no-such"]) == 2
 
 
