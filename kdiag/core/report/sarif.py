@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from kdiag.core.report.stacks import Lines
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+# GitHub refuses a whole log for one location without a file; a process that leaks descriptors has none to name.
+_NOWHERE = {
+    "physicalLocation": {"artifactLocation": {"uri": "no-place-in-the-code"}, "region": {"startLine": 1}},
+}
 _LEVELS = {"info": "note", "warning": "warning", "critical": "error"}
 
 
@@ -85,13 +89,15 @@ def _result(finding: Finding, report: Report, rule: int) -> dict[str, Any]:
             "remedies": [clean(remedy.title) for remedy in finding.remedies],
         },
     }  # fmt: skip
-    if finding.culprit:
-        result["locations"] = [_location(finding.culprit, report.lines)]
-    if finding.places:
-        result["relatedLocations"] = [
-            {"id": number, "message": {"text": clean(place.role) or "see"}, **_location(place, report.lines)}
-            for number, place in enumerate(finding.places, start=1)
-        ]
+    culprit = [_location(finding.culprit, report.lines)] if finding.culprit else []
+    others = [
+        {"id": number, "message": {"text": clean(place.role) or "see"}, **_location(place, report.lines)}
+        for number, place in enumerate(finding.places, start=1)
+    ]
+    others = [each for each in others if "physicalLocation" in each]
+    result["locations"] = [next((each for each in [*culprit, *others] if "physicalLocation" in each), _NOWHERE)]
+    if others:
+        result["relatedLocations"] = others
     return result
 
 

@@ -40,6 +40,8 @@ def _list(items: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 _STRING, _LEVEL = {"type": "string"}, {"enum": ["none", "note", "warning", "error"]}
 _LOCATION = {
+    "id": {"type": "integer", "minimum": -1},
+    "message": _WORDS,
     "physicalLocation": _object(
         ("artifactLocation",),
         artifactLocation=_object(uri={"type": "string", "pattern": r"^[\x21-\x7e]+$"}),
@@ -80,7 +82,7 @@ SARIF = _object(
                     rank={"type": "number", "minimum": -1, "maximum": 100}, message=_WORDS,
                     partialFingerprints={"type": "object", "additionalProperties": _STRING},
                     properties={"type": "object"}, locations=_list(_object(**_LOCATION)),
-                    relatedLocations=_list(_object(id={"type": "integer", "minimum": -1}, message=_WORDS, **_LOCATION)),
+                    relatedLocations=_list(_object(**_LOCATION), uniqueItems=True),
                 )
             ),
         )
@@ -102,6 +104,8 @@ def test_sarif_of_any_report_is_valid(report: Report) -> None:
     run = data["runs"][0]
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        for location in result["locations"] + result.get("relatedLocations", []):
+            assert "physicalLocation" in location
 
 
 def test_sarif_names_the_line_and_the_others() -> None:
