@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from kdiag.core.model import SEVERITIES
+from kdiag.core.model import SEVERITIES, Access
 from kdiag.core.playbooks.evidence import FIELDS, Evidence, value_at
 from kdiag.core.playbooks.expressions import paths, placeholders
 from kdiag.core.playbooks.model import NextStep, Outcome, Playbook, Step, Value
@@ -81,6 +81,7 @@ class Run:
         stopped: why it ended before its end; "" where it came through.
         clear: whether the incident counts as over; None where the playbook does not say.
         next_steps: those of its conclusion that apply.
+        lacked: what access it needs and did not have; "" as a rule.
     """
 
     playbook: Playbook
@@ -89,6 +90,7 @@ class Run:
     stopped: str = ""
     clear: Judged | None = None
     next_steps: tuple[NextStep, ...] = ()
+    lacked: str = ""
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -137,6 +139,15 @@ def choose(step: Step, evidence: Evidence, evaluate: Evaluate) -> tuple[Outcome 
         if judged[-1].holds:
             return outcome, tuple(judged)
     return None, tuple(judged)
+
+
+def lacking(playbook: Playbook, evidence: Evidence) -> str:
+    """What is said where there was less access than a playbook needs; "" where there was enough, or it is not known."""
+    had = value_at(evidence, "report.access")
+    ranks: tuple[Any, ...] = get_args(Access)
+    if had not in ranks or ranks.index(had) >= ranks.index(playbook.access):
+        return ""
+    return f"it needs {playbook.access} access and had {had}: see kdiag doctor PID"
 
 
 def conclusions(playbook: Playbook, evidence: Evidence, evaluate: Evaluate) -> tuple[NextStep, ...]:

@@ -66,7 +66,7 @@ def tell(report: Report, runs: Sequence[Run]) -> Story:
         ruled_out=tuple(verdict for verdict in VERDICTS if verdict not in found | undecided),
         open=(
             *(f"{word.verdict}: {word.reason}" for word in report.undecided),
-            *(f"{run.playbook.name}: {run.stopped}" for run in ranked if run.stopped),
+            *(f"{run.playbook.name}: {why}" for run in ranked for why in (run.stopped, run.lacked) if why),
         ),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kdiag.core.playbooks.evidence import FIELDS
-from kdiag.core.playbooks.plan import COLLECTS, Judged, Run, worded
+from kdiag.core.playbooks.plan import COLLECTS, Judged, Run, Taken, worded
 from kdiag.core.report.layout import definitions, table, wrap
 from kdiag.core.report.style import PLAIN, Role, Style
 
@@ -73,22 +73,28 @@ def result(run: Run, style: Style = PLAIN, width: int = 80, *, explain: bool = F
         for judged in run.matched:
             yield from _judged(judged, width, "match ")
     for taken in run.steps:
-        verdict = taken.outcome.verdict if taken.outcome else "failed"
-        looks = f" (looked {taken.looks} times)" if taken.looks > 1 else ""
-        line = f"{_INDENT}{taken.step.id}: {style.paint(_ROLES.get(verdict, 'quiet'), verdict)}"
-        yield f"{line} {taken.message or taken.problem}{looks}".rstrip()
-        if explain:
-            for judged in taken.judged:
-                yield from _judged(judged, width, "")
-            if taken.outcome is not None and taken.outcome.default:
-                yield f"{_INDENT * 3}none of them: the default"
-            values = [f"{path} = {worded(path, value)}" for path, value in taken.evidence if "title" not in path]
-            if taken.evidence:
-                yield from wrap("seen: " + ", ".join(values[:_MOST_VALUES]), width, _INDENT * 3, _INDENT * 4)
+        yield from _taken(taken, style, width, explain=explain)
     if run.stopped:
         yield from wrap(f"It ended early: {run.stopped}.", width, _INDENT)
+    if run.lacked:
+        yield from wrap(f"It saw only a part: {run.lacked}.", width, _INDENT)
     if run.clear is not None and explain:
         yield from _judged(run.clear, width, "over? ")
+
+
+def _taken(taken: Taken, style: Style, width: int, *, explain: bool) -> Iterator[str]:
+    verdict = taken.outcome.verdict if taken.outcome else "failed"
+    looks = f" (looked {taken.looks} times)" if taken.looks > 1 else ""
+    line = f"{_INDENT}{taken.step.id}: {style.paint(_ROLES.get(verdict, 'quiet'), verdict)}"
+    yield f"{line} {taken.message or taken.problem}{looks}".rstrip()
+    if explain:
+        for judged in taken.judged:
+            yield from _judged(judged, width, "")
+        if taken.outcome is not None and taken.outcome.default:
+            yield f"{_INDENT * 3}none of them: the default"
+        values = [f"{path} = {worded(path, value)}" for path, value in taken.evidence if "title" not in path]
+        if taken.evidence:
+            yield from wrap("seen: " + ", ".join(values[:_MOST_VALUES]), width, _INDENT * 3, _INDENT * 4)
 
 
 def _judged(judged: Judged, width: int, lead: str) -> Iterator[str]:

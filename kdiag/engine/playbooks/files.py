@@ -97,11 +97,20 @@ def _missing_runbook(playbook: Playbook, file: Path) -> Iterator[Problem]:
 def all_files() -> list[Checked]:
     """The playbooks that are found by name: built-in ones, and the person's own instead of those they override."""
     found = {}
-    for origin, folder in (("built-in", built_in_folder()), ("own", own_folder())):
+    folders: tuple[tuple[Origin, Path], ...] = (("built-in", built_in_folder()), ("own", own_folder()))
+    for origin, folder in folders:
         for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-            checked = check_file(file, origin)  # type: ignore[arg-type]
+            checked = _checked(file, origin)
             found[checked.name] = checked
     return [found[name] for name in sorted(found)]
+
+
+def _checked(file: Path, origin: Origin) -> Checked:
+    """One that cannot be read is told as one with a problem: the others are good all the same."""
+    try:
+        return check_file(file, origin)
+    except KdiagError as error:
+        return Checked(file, origin, None, (Problem(At(), "yaml", error.message),))
 
 
 def find(name: str) -> Checked:
@@ -145,3 +154,10 @@ def chosen(names: Sequence[str]) -> list[Playbook]:
         KdiagError: one is not there, or has a fault.
     """
     return [load(checked) for checked in (map(find, names) if names else all_files())]
+
+
+def usable() -> tuple[list[Playbook], list[Checked]]:
+    """Those that are found by name and have no fault; and those that have one, which must not keep the others back."""
+    checked = all_files()
+    faulty = [each for each in checked if each.problems or each.playbook is None]
+    return [each.playbook for each in checked if each.playbook is not None and each not in faulty], faulty

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from kdiag.core.playbooks.expressions import PARAMETER
 from kdiag.core.playbooks.model import END, Playbook, Step
-from kdiag.core.playbooks.plan import COLLECTS, Run, Taken, choose, conclusions, fill, judge, matches, of_groups
+from kdiag.core.playbooks.plan import (
+    COLLECTS,
+    Run,
+    Taken,
+    choose,
+    conclusions,
+    fill,
+    judge,
+    lacking,
+    matches,
+    of_groups,
+)
 from kdiag.engine.playbooks.conditions import evaluate, floats
 from kdiag.engine.playbooks.parse import seconds
 from kdiag.errors import KdiagError
@@ -53,7 +64,10 @@ def run(playbook: Playbook, looking: Looking, params: Mapping[str, Any] | None =
         step = playbook.step(done.outcome.next.text) if done.outcome and done.outcome.next.text != END else None
     _, matched = matches(playbook, evidence, evaluate)
     clear = judge(playbook.clear.text, evidence, evaluate) if playbook.clear else None
-    return Run(playbook, matched, tuple(taken), stopped, clear, conclusions(playbook, evidence, evaluate))
+    return Run(
+        playbook, matched, tuple(taken), stopped, clear, conclusions(playbook, evidence, evaluate),
+        lacking(playbook, evidence),
+    )  # fmt: skip
 
 
 def triage(

@@ -177,6 +177,28 @@ def test_a_run_ends_at_its_limits() -> None:
     assert "1000 ms" in stopping.stopped
 
 
+def test_less_access_than_it_needs_is_said() -> None:
+    def lacked(access: str) -> str:
+        return run_playbook(playbook("crash-loop"), Fed({"report.access": (access,)})).lacked
+
+    assert lacked("probe") == ""
+    assert lacked("stacks").startswith("it needs probe access and had stacks")
+
+
+def test_ones_own_faulty_playbook_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KDIAG_PLAYBOOKS", str(tmp_path))
+    (tmp_path / "broken.yaml").write_text("kind: [")
+    (tmp_path / "folder.yaml").mkdir()
+    assert run(["triage", "--from", str(FOLDER / "healthy.kdiag")]) == 0
+    told = capsys.readouterr().err
+
+    assert "broken.yaml has problems and is left out" in told
+    assert "folder.yaml has problems and is left out" in told
+    assert run(["playbook", "lint"]) == 1
+
+
 def test_a_playbook_runs_only_so_often(tmp_path: Path) -> None:
     from dataclasses import replace
 
