@@ -16,10 +16,12 @@ import sys
 from functools import partial
 from itertools import accumulate, chain, compress, repeat, takewhile, tee
 from operator import attrgetter
+from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..turns import Turns
+from .places import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _MAY_COLLECT = sys.version_info[:2] == (3, 11)
 _call: Any = getattr(operator, "call", None)  # 3.11
+_OURS = __name__.partition(".")[0]
 _HAS_GIL: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
 
 Stack = list[FrameType]  # innermost first
@@ -62,7 +65,16 @@ def _innermost() -> dict[int, FrameType]:
     On 3.11 `sys._current_frames` can hang the interpreter, too: when a collection starts inside of it, while it holds
     a lock that other threads need (cpython #106883).
     """
-    return _uncollected(sys._current_frames) if _HAS_GIL() else {}
+    if not _HAS_GIL():
+        return {}
+    found: dict[int, FrameType] = _uncollected(sys._current_frames)
+    # Our own frames, which hold what is found, would be in it themselves: all of it would live to the next collection.
+    ident, frame = get_ident(), found.pop(get_ident(), None)
+    while frame is not None and text(frame.f_globals.get("__name__")).partition(".")[0] == _OURS:
+        frame = frame.f_back
+    if frame is not None:
+        found[ident] = frame
+    return found
 
 
 def _callers(frame: FrameType | None, limit: int) -> Stack:
