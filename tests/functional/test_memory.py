@@ -25,7 +25,7 @@ from tests.support.targets import start_target
 )
 def test_what_grows_is_named_with_who_keeps_it(minor: tuple[int, int], shape: str, name: str) -> None:
     with start_target("leaks", shape, python=of_minor(minor)) as target:
-        ran = kdiag("memory", target.pid, "--for", "7s", "--trace-allocations", "2s", "--format", "json")
+        ran = kdiag("memory", target.pid, "--for", "12s", "--trace-allocations", "2s", "--format", "json")
     assert ran.code == 0, ran.err
     told = ran.json
     assert told["after"]["rss_bytes"] > told["before"]["rss_bytes"]
@@ -41,7 +41,7 @@ def test_what_grows_is_named_with_who_keeps_it(minor: tuple[int, int], shape: st
 
 def test_the_line_that_opens_what_stays_open_is_to_blame_where_allocations_are_traced() -> None:
     with start_target("fd_leak", "sockets", python=of_minor((3, 9))) as target:
-        ran = kdiag("diagnose", target.pid, "--trace-allocations", "3s", "--format", "json")
+        ran = kdiag("diagnose", target.pid, "--for", "15s", "--trace-allocations", "3s", "--format", "json")
         outside = kdiag("diagnose", target.pid, "--trace-allocations", "3s", "--attach", "none")
     assert ran.code == 1, ran.err
     (finding,) = [each for each in ran.json["findings"] if each["verdict"] == "fd-leak"]
