@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kdiag.core.playbooks.evidence import Evidence, evidence_of
 from kdiag.core.playbooks.expressions import PARAMETER
 from kdiag.core.playbooks.model import END, Playbook, Step
 from kdiag.core.playbooks.plan import (
@@ -24,13 +25,15 @@ from kdiag.core.playbooks.plan import (
     of_groups,
 )
 from kdiag.engine.playbooks.conditions import evaluate, floats
+from kdiag.engine.playbooks.files import find, load
+from kdiag.engine.playbooks.looking import Given
 from kdiag.engine.playbooks.parse import seconds
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kdiag.core.playbooks.evidence import Evidence
+    from kdiag.core.model import Report
     from kdiag.engine.playbooks.looking import Looking
 
 
@@ -98,6 +101,17 @@ def triage(
             continue
         runs.append(run(playbook, looking, {"window": window_s} if "window" in playbook.params else {}))
     return Triage(tuple(runs), tuple(passed_over))
+
+
+def on_report(name: str, report: Report) -> Run:
+    """Run a playbook on what a report was made of: nothing is looked at anew.
+
+    Raises:
+        KdiagError: there is no such playbook, it has a fault, or the report does not know what it was made of.
+    """
+    if report.window is None:
+        raise KdiagError("no-evidence", "What this report was made of is not known.", hint="kdiag triage PID")
+    return run(load(find(name)), Given(report, evidence_of(report.window, report)))
 
 
 def _take(step: Step, looking: Looking, params: Mapping[str, Any]) -> tuple[Taken, Evidence]:

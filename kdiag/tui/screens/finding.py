@@ -8,9 +8,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from kdiag.core.playbooks.story import tell
+from kdiag.core.report import story
 from kdiag.core.report.style import PLAIN
 from kdiag.core.report.text_finding import finding_lines
+from kdiag.engine.playbooks.run import on_report
+from kdiag.errors import KdiagError
 from kdiag.tui.present.finding import Source, finding_page
+from kdiag.tui.present.text import STYLE, from_report
+from kdiag.tui.screens.page import PageScreen
 from kdiag.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -27,6 +33,7 @@ class FindingScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,backspace", "close", "Back", key_display="esc"),
         Binding("c", "copy", "Copy"),
+        Binding("r", "run", "Run its playbook"),
         Binding("n", "next(1)", "Next"),
         Binding("p", "next(-1)", "Previous"),
     ]
@@ -64,6 +71,19 @@ class FindingScreen(Screen[None]):
         lines = [self._finding.title, *finding_lines(self._finding, self._report.lines, PLAIN, _COPIED_WIDTH)]
         self.app.copy_to_clipboard("\n".join(lines))
         self.notify("The finding is in the clipboard, if your terminal allows it (OSC 52).")
+
+    def action_run(self) -> None:
+        """What the finding's playbook makes of all that was seen: each step with its conditions and their values."""
+        finding, report = self._finding, self._report
+        try:
+            run = on_report(finding.playbook or finding.verdict, report)
+        except KdiagError as error:
+            self.notify(f"{error.message}\n{error.hint}", severity="error")
+            return
+        told = tell(report, (run,))
+        self.app.push_screen(
+            PageScreen(lambda width: from_report(story.render(told, report, (run,), STYLE, width, explain=True)))
+        )
 
     def action_next(self, step: int) -> None:
         """Another finding of the same report."""
