@@ -18,7 +18,7 @@ from kdiag.tui.present.headline import headline, status
 from kdiag.tui.present.signs import signs
 from kdiag.tui.views.view import View
 
-_SHORTEST_S = 0.1  # between two frames: more often nobody can read
+_SHORTEST_S = 0.2  # between two frames: more often nobody can read
 _MARGIN = 4  # columns beside what a view shows: padding, and a scroll bar
 _DUTY = 0.1  # of the time, at most, goes into making frames
 

@@ -44,11 +44,10 @@ def command(case: str, list_: bool, all_: bool, watch: bool, window_s: float) ->
 
 def _watch(demo: Demo) -> int:
     check_terminal(f"kdiag demo {demo.module.rpartition('.')[2]}")
-    from kdiag.tui.app import KdiagApp  # noqa: PLC0415 - the screen is loaded only where one is wanted
+    from kdiag.tui.run import show  # noqa: PLC0415 - the screen is loaded only where one is wanted
 
     with start_demo(demo) as running:
-        app = KdiagApp(live(running.pid, window_s=_WATCHED_S))
-        app.run()
+        app = show(live(running.pid, window_s=_WATCHED_S))
     return leave(app)
 
 

@@ -32,8 +32,6 @@ def command(file: Path, window_s: float) -> int:
     """
     feed = replay(file, window_s=window_s)
     check_terminal(f"kdiag diagnose --from {file}")
-    from kdiag.tui.app import KdiagApp  # noqa: PLC0415 - the screen is loaded only where one is wanted
+    from kdiag.tui.run import show  # noqa: PLC0415 - the screen is loaded only where one is wanted
 
-    app = KdiagApp(feed)
-    app.run()
-    return leave(app)
+    return leave(show(feed))

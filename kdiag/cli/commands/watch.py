@@ -73,11 +73,9 @@ def _choose(window_s: float, attach: WayIn, record: Path | None) -> int:
 
 
 def _watch(pid: int, window_s: float, attach: WayIn, record: Path | None) -> KdiagApp:
-    from kdiag.tui.app import KdiagApp  # noqa: PLC0415
+    from kdiag.tui.run import show  # noqa: PLC0415
 
-    app = KdiagApp(live(pid, window_s=window_s, attach=attach, record=record))
-    app.run()
-    return app
+    return show(live(pid, window_s=window_s, attach=attach, record=record))
 
 
 def leave(app: KdiagApp) -> int:
