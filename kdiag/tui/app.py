@@ -121,6 +121,9 @@ class KdiagApp(App[int]):
         """Put it up, and keep account of how long that takes."""
         if not self.main.query("Footer"):  # the screen is being taken down
             return
+        before = self._picture
+        if message.frame.picture.state == "ended" and (before is None or before.state != "ended"):
+            self.notify("The process has ended. What was seen last stays; e writes the report.", timeout=10)
         began = time.perf_counter()
         self.main.show(message.frame)
         tally = self.frames.tally

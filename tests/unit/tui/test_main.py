@@ -84,6 +84,8 @@ def test_the_last_picture_of_a_target_that_ended_stays() -> None:
         await screen.put_up(picture(nested_pool(), state="ended"))
 
         assert "ended at 0:10" in screen.text("status")
+        (note,) = screen.app._notifications
+        assert "e writes the report" in note.message
         assert f"{APP}:30" in screen.shown
 
     on_screen(test)
