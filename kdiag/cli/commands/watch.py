@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kdiag.cli import diagnostics, output
+from kdiag.cli import output
 from kdiag.cli.parameters import Duration, attach_option, record_option, target_options
 from kdiag.engine.diagnosis import live
 from kdiag.engine.targets import find_pid
@@ -62,11 +62,7 @@ def _choose(window_s: float, attach: WayIn, record: Path | None) -> int:
     from kdiag.tui.picker import PickerApp  # noqa: PLC0415 - the screen is loaded only where one is wanted
 
     while (pid := PickerApp().run()) is not None:
-        try:
-            app = _watch(pid, window_s, attach, record)
-        except KdiagError as error:  # it ended meanwhile, or may not be looked at: choose another
-            diagnostics.error(error)
-            return error.exit_code
+        app = _watch(pid, window_s, attach, record)
         if not app.choose_again:
             return leave(app)
     return 0

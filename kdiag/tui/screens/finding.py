@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Footer
 
 from kdiag.core.playbooks.story import tell
 from kdiag.core.report import story
@@ -20,51 +18,30 @@ from kdiag.tui.screens.page import PageScreen
 from kdiag.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
+    from rich.text import Text
 
     from kdiag.core.model import Finding, Report
 
 _COPIED_WIDTH = 100
 
 
-class FindingScreen(Screen[None]):
+class FindingScreen(PageScreen):
     """Evidence with thresholds, the culprit in its source, both sides where there are two, remedies, explanation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,backspace", "close", "Back", key_display="esc"),
-        Binding("c", "copy", "Copy"),
         Binding("r", "run", "Run its playbook"),
         Binding("n", "next(1)", "Next"),
         Binding("p", "next(-1)", "Previous"),
     ]
 
     def __init__(self, finding: Finding, report: Report, source: Source) -> None:
-        super().__init__()
+        super().__init__(self._page)
         self._finding = finding
         self._report = report
         self._source = source
 
-    def compose(self) -> ComposeResult:
-        """Its text, and the keys."""
-        yield Lines()
-        yield Footer()
-
-    def on_mount(self) -> None:
-        """Put it up."""
-        self._show()
-
-    def on_resize(self) -> None:
-        """Wrap it anew."""
-        self._show()
-
-    def _show(self) -> None:
-        lines = self.query_one(Lines)
-        lines.show(finding_page(self._finding, self._report, self._source, max(self.size.width - 2, 40)))
-        lines.focus()
-
-    def action_close(self) -> None:
-        """Back to the main screen."""
-        self.dismiss(None)
+    def _page(self, width: int) -> list[Text]:
+        return finding_page(self._finding, self._report, self._source, width)
 
     def action_copy(self) -> None:
         """Put it into the terminal's clipboard, as a report would have it."""
@@ -89,5 +66,5 @@ class FindingScreen(Screen[None]):
         """Another finding of the same report."""
         findings = self._report.findings
         self._finding = findings[(findings.index(self._finding) + step) % len(findings)]
-        self._show()
+        self.show()
         self.query_one(Lines).scroll_home(animate=False)

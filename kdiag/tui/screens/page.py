@@ -40,6 +40,10 @@ class PageScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Wrap them for the width that there is."""
+        self.show()
+
+    def show(self) -> None:
+        """Make them anew."""
         self.query_one(Lines).show(self._made(max(self.size.width - 2, 40)))
 
     def action_close(self) -> None:
