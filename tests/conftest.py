@@ -1,7 +1,8 @@
-"""What holds for every test: no target of its is left behind."""
+"""What holds for every test: no target of its is left behind, and all that it starts can be interrupted."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,10 @@ from tests.support.targets import kill, left_behind, running_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Shells start what they run in the background, and nohup all that it runs, with an interrupt ignored; children inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

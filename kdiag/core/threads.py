@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # A parked thread uses no CPU at all; this allows for rounding in the kernel's accounting.
 _STILL_CPU_S = 0.00005
-_WHOLE = 0.9  # of the stacks that the fullest look knows: threads come and go, and a torn stack is none
+_WHOLE = 0.9  # of the share that the fullest look knows: some threads are new, and a torn stack is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +140,14 @@ def stillness(track: Track) -> Stillness | None:
 
 
 def whole_look(window: Window) -> StackSample | None:
-    """The newest look that knows about as many stacks as any did; None without a look.
+    """The newest look that knows the stacks of about as large a share of its threads as any did; None without a look.
 
     With many threads most looks are the kernel's alone, and of those that ran since no stack is known.
     """
-    known = [sum(1 for thread in sample.threads if thread.frames) for sample in window.stacks]
-    least = _WHOLE * max(known, default=0)
+    known = [
+        sum(1 for thread in sample.threads if thread.frames) / max(len(sample.threads), 1) for sample in window.stacks
+    ]
+    least = _WHOLE * max(known, default=0.0)
     looks = zip(reversed(window.stacks), reversed(known), strict=True)
     return next((sample for sample, count in looks if count >= least), None)
 

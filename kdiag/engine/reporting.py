@@ -13,9 +13,11 @@ from kdiag.core.model import (
     Outcome,
     Report,
     Samples,
+    StackGroup,
     Window,
 )
 from kdiag.core.report.stacks import groups
+from kdiag.core.threads import completed, whole_look
 from kdiag.core.verdict import conclude
 from kdiag.core.vitals import vitals
 
@@ -41,10 +43,18 @@ def make_report(window: Window, outcomes: Sequence[Outcome], observation: Observ
         findings=tuple(dress(finding, entry(finding.verdict), window.target.pid) for finding in conclusion.findings),
         undecided=conclusion.undecided,
         vitals=vitals(window),
-        stacks=groups(window.stacks[-1]) if window.stacks else (),
+        stacks=_stacks(window),
         lines=window.lines,
         window=window,
     )
+
+
+def _stacks(window: Window) -> tuple[StackGroup, ...]:
+    """The threads of the last look that knows their stacks, completed by what the probe saw."""
+    looked = whole_look(window)
+    if looked is None:
+        return ()
+    return groups(completed(looked, window.probe[-1].threads if window.probe else ()))
 
 
 def observed(

@@ -19,6 +19,7 @@ import psutil
 
 from kdiag.core.model import Child, ProcessSample
 from kdiag.machinery.clock import Clock
+from kdiag.sources.own_descriptors import door_sockets, without_own
 from kdiag.sources.own_threads import OwnThreads
 from kdiag.sources.pace import Pace
 from kdiag.sources.sockets import NO_SOCKETS, Sockets, read_sockets
@@ -66,6 +67,7 @@ class _Dear:
     """What is read rarely: the latest of what stands, and the fresh readings of what is measured over time."""
 
     sockets: Sockets
+    doors: frozenset[str]
     children: tuple[Child, ...]
     thread_cpu_s: dict[int, float]
     uss: int | None
@@ -81,6 +83,7 @@ class ProcessSource:
     own_threads: OwnThreads  # they are not the target's
     _process: psutil.Process = field(init=False)
     _sockets: _Rarely[Sockets] = field(init=False)
+    _doors: _Rarely[frozenset[str]] = field(init=False)
     _children: _Rarely[tuple[Child, ...]] = field(init=False)
     _threads: _Rarely[dict[int, float]] = field(init=False)
     _uss: _Rarely[int | None] = field(init=False)
@@ -92,6 +95,7 @@ class ProcessSource:
         except psutil.NoSuchProcess as error:
             raise _gone(self.pid) from error
         self._sockets = _Rarely(lambda: _read_sockets(self.pid), self.clock)
+        self._doors = _Rarely(lambda: door_sockets(self.pid), self.clock)
         self._children = _Rarely(lambda: tuple(map(_child, self._process.children())), self.clock)
         self._threads = _Rarely(self._read_threads, self.clock)
         self._uss = _Rarely(self._read_uss, self.clock)
@@ -116,7 +120,10 @@ class ProcessSource:
         return taken
 
     def _read_dear(self) -> _Dear:
-        return _Dear(self._sockets.latest(), self._children.latest(), self._threads.fresh() or {}, self._uss.fresh())
+        return _Dear(
+            self._sockets.latest(), self._doors.latest(), self._children.latest(), self._threads.fresh() or {},
+            self._uss.fresh(),
+        )  # fmt: skip
 
     def _look(self, dear: _Dear) -> ProcessSample:
         process, sockets = self._process, dear.sockets
@@ -125,6 +132,7 @@ class ProcessSource:
             rss, threads = process.memory_info().rss, process.num_threads()
         own_threads = len(self.own_threads.ids())
         targets = _descriptor_targets(self.pid)
+        targets = None if targets is None else without_own(targets, dear.doors)
         return ProcessSample(
             at=self.clock.now(),
             cpu_s=cpu.user + cpu.system,

@@ -147,7 +147,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class StackGroup:
-    """Threads that stood alike in the last stack sample: one entry of the report's appendix."""
+    """Threads that stood alike in the last sample that knows their stacks: one entry of the report's appendix."""
 
     threads: tuple[str, ...]
     state: str

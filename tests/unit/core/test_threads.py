@@ -169,6 +169,12 @@ def test_the_last_whole_look_is_the_newest_that_knows_most_stacks() -> None:
     assert whole_look(scene(stuck("native"), seconds=1.0)) is not None
 
 
+def test_a_whole_look_is_the_newest_where_threads_have_ended() -> None:
+    gone = [replace(stuck(f"gone-{number}", app(number)), present=lambda at: at < 40) for number in range(9)]
+    window = scene(*gone, stuck("left", app(20)))
+    assert whole_look(window) is window.stacks[-1]
+
+
 def test_frames_that_were_not_read_from_outside_are_the_probes() -> None:
     window = scene(stuck("hidden"), stuck("seen", app(2)))
     probed = [

@@ -39,6 +39,26 @@ def test_a_sample_has_every_account(tmp_path: Path) -> None:
     assert sample.descriptor_limit
 
 
+def test_what_a_probe_has_open_is_not_the_targets(tmp_path: Path) -> None:
+    before = _source(FakeClock()).sample(background()).descriptors
+    state, door = tmp_path / ".kdiag-0-crashes", tmp_path / ".kdiag-0-4711-4712"
+    for folder in (state, door):
+        folder.mkdir()
+    with (
+        (state / "fatal-4711-0a1b2c3d.txt").open("w"),
+        socket.socket(socket.AF_UNIX) as listener,
+        socket.socket(socket.AF_UNIX) as host,
+    ):
+        listener.bind(f"{door}/door")
+        listener.listen()
+        host.connect(f"{door}/door")
+        with listener.accept()[0]:
+            sample = _source(FakeClock()).sample(background())
+    assert before is not None
+    assert sample.descriptors == {**before, "socket": before.get("socket", 0) + 1}  # the host's end is ours, here
+    assert not any("fatal-" in name for name in sample.descriptor_names)
+
+
 def test_what_is_dear_is_read_seldom() -> None:
     clock = FakeClock()
     source = _source(clock)
