@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 32
 MOST_TASKS = 2000
+_TRIAL, _SCAN = "trial", "scan"  # what ends with its host
 
 
 def answer(probe: Probe, host: Host, request: wire.Request) -> wire.Message:
@@ -110,10 +111,22 @@ def _guard(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     return {"watched": _of_maps(probe, "guard", names)}
 
 
-def _scan(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+def _scan(probe: Probe, host: Host, params: wire.Message) -> wire.Message:
     if not isinstance(params.get("on"), bool):
         raise Refusal("bad-request", "scan needs on, true or false")
-    return {"count": _of_maps(probe, "scan", params["on"])}
+    if params["on"]:
+        count = _of_maps(probe, "scan", True)
+        host.at_end[_SCAN] = lambda: _scan_no_more(probe)
+        return {"count": count}
+    host.at_end.pop(_SCAN, None)
+    _scan_no_more(probe)
+    return {"count": 0}
+
+
+def _scan_no_more(probe: Probe) -> None:
+    """End the scan, unless another host wants it."""
+    if probe.sensing.sensor("maps") and not any(_SCAN in each.at_end for each in probe.server.hosts.values()):
+        _of_maps(probe, "scan", False)
 
 
 def _of_maps(probe: Probe, method: str, argument: Any) -> Any:
@@ -144,7 +157,7 @@ def _tasks(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     return sensor.tasks(most, prove=params.get("prove") is True)  # type: ignore[no-any-return]
 
 
-def _try(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
+def _try(probe: Probe, host: Host, params: wire.Message) -> wire.Message:
     action, values = params.get("action"), params.get("thresholds")
     trial = _collector(probe).trial
     from .sensors.gc_trial import MOST, CannotTry  # noqa: PLC0415 - the sensor has loaded it
@@ -155,22 +168,32 @@ def _try(probe: Probe, _host: Host, params: wire.Message) -> wire.Message:
     try:
         if params.get("check") is True:
             trial.check(freezes=action == "freeze")
-        elif action == "freeze":
+            return {}
+        if action == "freeze":
             trial.freeze()
         else:
             trial.set_thresholds(values)
     except CannotTry as error:
         raise Refusal(error.reference, str(error)) from None
+    host.at_end[_TRIAL] = trial.undo
     return {}
 
 
 def _keep(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
     _collector(probe).trial.keep()
+    _disown_trial(probe)
     return {}
+
+
+def _disown_trial(probe: Probe) -> None:
+    """Let the next trial end with its own host, not with the one of a trial that is over."""
+    for host in probe.server.hosts.values():
+        host.at_end.pop(_TRIAL, None)
 
 
 def _undo(probe: Probe, _host: Host, _params: wire.Message) -> wire.Message:
     trial = _collector(probe).trial
+    _disown_trial(probe)
     return {"undone": trial.undo() or trial.undo_kept()}
 
 

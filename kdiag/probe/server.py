@@ -93,6 +93,7 @@ class Host:
         self.lease = lease
         self.leaving = False  # it said goodbye: it goes once it has its answer
         self.requests: deque[bytes] = deque()
+        self.at_end: dict[str, Callable[[], object]] = {}  # takes back what it began for itself, by what that is
         self._decoder = wire.Decoder(wire.MAX_REQUEST_BYTES)
         self._out = bytearray()
 
@@ -193,8 +194,11 @@ class Server:
                     self.drop(host)
 
     def drop(self, host: Host) -> None:
-        """End a connection."""
+        """End a connection, and what its host began for itself."""
         self.hosts.pop(host.connection.descriptor, None)
+        for take_back in host.at_end.values():
+            with self._crashes:
+                take_back()
         host.connection.close()
 
     def end_hosts(self) -> None:

@@ -178,6 +178,36 @@ def test_two_hosts_share_it(python: Interpreter) -> None:
         process.assert_clean()
 
 
+@each_interpreter(one_per_minor=True)
+def test_what_a_host_tried_ends_with_it_though_another_stays(python: Interpreter) -> None:
+    with probed(python) as process:
+        killed, other = process.enter(), process.connect()
+
+        def thresholds() -> list[int]:
+            told: list[int] = other.request("read", sensors={"gc": 0})["gc"]["thresholds"]
+            return told
+
+        other.request("start", sensors=["gc", "maps"])
+        before = thresholds()
+        if python.version >= (3, 12):
+            assert killed.request("scan", on=True)["count"]
+        killed.request("try", action="thresholds", thresholds=[5000, 20], check=False)
+        assert thresholds()[:2] == [5000, 20]
+        kill_heart_of(killed)
+        until(lambda: thresholds() == before, "what was tried stays")
+        until(lambda: not other.request("cost")["buffered"]["maps"], "a scan stays")
+
+        third = process.connect()
+        third.request("try", action="thresholds", thresholds=[6000, 30], check=False)
+        assert other.request("undo")["undone"]
+        other.request("try", action="thresholds", thresholds=[7000, 30], check=False)
+        kill_heart_of(third)
+        until(lambda: other.hello().hosts == 1, "a killed host stays")
+        assert thresholds()[0] == 7000  # a trial is its own host's
+        other.close()
+        process.assert_clean()
+
+
 def test_leave_ends_it_for_all() -> None:
     with probed() as process:
         first, second = process.enter(), process.connect()
