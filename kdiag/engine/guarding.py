@@ -98,19 +98,14 @@ class Guarding:
             told = read_maps(channel, since)
             account, since = self._add(counts.account(told)), told.sequence
         if scanned:
-            channel.request("scan", on=False)
+            scan(channel, on=False)
         return Guarded(self.facts, account, scanned, REAL.now() - started, context.done.is_set())
 
     def _ask(self, channel: Channel) -> int:
-        if self.names:
-            guard(channel, self.names)
-            return 0
-        try:
-            return int(channel.request("scan", on=True).get("count", 0))
-        except KdiagError as error:
-            if error.reference in _NO_SCAN:
-                raise KdiagError(error.reference, error.message, hint=_NO_SCAN[error.reference]) from error
-            raise
+        if not self.names:
+            return scan(channel, on=True)
+        guard(channel, self.names)
+        return 0
 
     def _add(self, now: MapAccount) -> MapAccount:
         """The account with the conflicts of the whole time."""
@@ -133,6 +128,20 @@ def guard(channel: Channel, names: Sequence[str]) -> None:
         if error.reference not in _HINTS:
             raise
         raise KdiagError(error.reference, error.message, hint=_HINTS[error.reference], exit_code=USAGE) from error
+
+
+def scan(channel: Channel, *, on: bool) -> int:
+    """Have all dicts looked at that are global variables or attributes of classes, or no more; returns how many are.
+
+    Raises:
+        KdiagError: writes cannot be seen in that process.
+    """
+    try:
+        return int(channel.request("scan", on=on).get("count", 0))
+    except KdiagError as error:
+        if error.reference not in _NO_SCAN:
+            raise
+        raise KdiagError(error.reference, error.message, hint=_NO_SCAN[error.reference]) from error
 
 
 def guarding(pid: int, names: Sequence[str], *, window_s: float, way: WayIn) -> Guarding:

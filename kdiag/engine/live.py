@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from kdiag.core.detectors import detect_all
 from kdiag.core.model import Collection, Report, WaitsSample, Window
 from kdiag.core.vitals import vitals
-from kdiag.engine.guarding import guard
+from kdiag.engine.guarding import guard, scan
 from kdiag.engine.inside import WayIn
 from kdiag.engine.session import Session
 from kdiag.errors import KdiagError
@@ -26,6 +26,7 @@ from kdiag.machinery.context import background, with_cancel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kdiag.attach.channel import Channel
 
 WINDOWS_S = (10.0, 30.0, 60.0, 120.0, 300.0)  # that can be chosen
 RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -70,6 +71,7 @@ class Picture:
         tasks: looks at all tasks, while they are wanted.
         trace: the latest collections, while they are wanted.
         inside: whether a probe is in the target.
+        scanned: how many containers are looked at, of which those are told that several threads write to.
         span_s: of a recording, how long it is; None for a live target.
         rate: how often it is looked, or of a recording how fast it plays, relative to the usual.
     """
@@ -84,6 +86,7 @@ class Picture:
     window_s: float
     rate: float
     inside: bool
+    scanned: int = 0
     tasks: tuple[WaitsSample, ...] = ()
     trace: tuple[Collection, ...] = ()
     span_s: float | None = None
@@ -138,6 +141,13 @@ class Feed(Protocol):
             KdiagError: there is no probe, or the name means nothing there.
         """
 
+    def scan(self, *, on: bool) -> None:
+        """Have all containers looked at that can be, to find those that several threads write to, or no more.
+
+        Raises:
+            KdiagError: there is no probe, or it cannot see writes there.
+        """
+
 
 @dataclass
 class Live:
@@ -157,6 +167,7 @@ class Live:
     _tasks: deque[WaitsSample] = field(default_factory=lambda: deque(maxlen=_TASKS), init=False)
     _trace: deque[Collection] = field(default_factory=lambda: deque(maxlen=_TRACE), init=False)
     _traced: int | None = field(default=None, init=False)
+    _scanned: int = field(default=0, init=False)
 
     def source(self, file: str) -> str:
         """See `Feed`."""
@@ -225,11 +236,20 @@ class Live:
 
     def guard(self, name: str) -> None:
         """See `Feed`."""
+        guard(self._channel(), [name])
+        self._note(f"watches {name}")
+
+    def scan(self, *, on: bool) -> None:
+        """See `Feed`."""
+        self._scanned = scan(self._channel(), on=on)
+        self._note(f"has writes to {self._scanned} dicts told" if on else "has writes to no dict told but watched ones")
+        self._poke.set()
+
+    def _channel(self) -> Channel:
         inside = self.session.inside
         if inside is None:
             raise KdiagError("no-probe", "Containers are seen from inside only.", hint="attach the probe first")
-        guard(inside.attachment.channel, [name])
-        self._note(f"watches {name}")
+        return inside.attachment.channel
 
     def _watch(self, show: Callable[[Picture], None]) -> None:
         clock = self.session.clock
@@ -281,7 +301,8 @@ class Live:
         return Picture(
             at=now - self._began, state=state, window=window, report=report, age_s=now - judged_at,
             signs=tuple(self._signs), deeds=tuple(self._deeds), window_s=self.window_s, rate=self.session.tempo.rate,
-            inside=self.session.inside is not None, tasks=tuple(self._tasks), trace=tuple(self._trace),
+            inside=self.session.inside is not None, scanned=self._scanned, tasks=tuple(self._tasks),
+            trace=tuple(self._trace),
         )  # fmt: skip
 
     def _note(self, text: str) -> None:

@@ -106,6 +106,14 @@ class Replay:
         """
         raise _only_a_recording(f"{name} cannot be watched in it")
 
+    def scan(self, *, on: bool) -> None:  # noqa: ARG002 - neither can be
+        """See `Feed`.
+
+        Raises:
+            KdiagError: `recording`.
+        """
+        raise _only_a_recording("nothing can be looked for in it")
+
     def picture(self) -> Picture:
         """What there is to show at the moment that it has come to."""
         at = self._at

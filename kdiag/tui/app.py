@@ -35,6 +35,12 @@ It is Python code of kdiag's own that runs in threads of its own inside the proc
 one processor, and leaves by itself: with this screen, or 10 seconds after kdiag is gone, however it goes.
 To get in, one thread of the process may stand still for some milliseconds."""
 
+_SCAN = "Look at every dict that is a global variable or an attribute of a class?"
+_SCAN_COSTS = """\
+Each write to one of them then calls back into the probe: those that several threads write to are listed, with or
+without a lock in common. The callbacks rest where they take more than 0.3 % of one processor. It ends when you press s
+again, or with this screen."""
+
 
 class KdiagApp(App[int]):
     """The screen of `kdiag PID`; its result is the exit code.
@@ -153,6 +159,20 @@ class KdiagApp(App[int]):
     def on_maps_view_wanted(self, message: MapsView.Wanted) -> None:
         """Have a container watched."""
         self.guard(message.name)
+
+    def on_maps_view_scan(self) -> None:
+        """Have all containers looked at, after a clear question, or no longer."""
+        if self._picture is None:
+            return
+        if self._picture.scanned:
+            self._do(lambda: self.feed.scan(on=False), "Dicts are looked at no longer, but for those that are watched.")
+        elif not self._picture.inside:
+            self.notify("Containers are seen from inside only: press a first.")
+        else:
+            self.push_screen(Ask(_SCAN, _SCAN_COSTS), lambda yes: self._scan() if yes else None)
+
+    def _scan(self) -> None:
+        self._do(lambda: self.feed.scan(on=True), "All dicts that have a name are looked at.")
 
     def on_findings_view_opened(self, message: FindingsView.Opened) -> None:
         """All of one finding."""

@@ -14,6 +14,7 @@ import pytest
 from kdiag.engine.diagnosis import live
 from kdiag.engine.live import Live, Picture
 from kdiag.errors import KdiagError
+from tests.support.interpreters import of_minor
 from tests.support.targets import start_target
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def watching(pid: int) -> Iterator[Watcher]:
 
 
 def test_everything_can_be_changed_while_it_is_watched() -> None:
-    with start_target("metrics_registry") as target, watching(target.pid) as watcher:
+    with start_target("metrics_registry", python=of_minor((3, 13))) as target, watching(target.pid) as watcher:
         feed = watcher.feed
         with pytest.raises(KdiagError, match="inside only"):
             feed.guard("__main__:REGISTRY")
@@ -69,6 +70,12 @@ def test_everything_can_be_changed_while_it_is_watched() -> None:
         feed.guard("metrics_registry:SERIES")
         watcher.until(lambda picture: picture.window.probe[-1].maps.watched)
         watcher.until(lambda picture: picture.deeds[-1].text == "watches metrics_registry:SERIES")
+
+        feed.scan(on=True)
+        scanned = watcher.until(lambda picture: picture.scanned)
+        assert scanned.deeds[-1].text.startswith("has writes to")
+        feed.scan(on=False)
+        watcher.until(lambda picture: not picture.scanned)
 
         feed.look_back(10.0)
         feed.set_rate(2.0)

@@ -117,6 +117,11 @@ class ShownFeed:
             raise self.refusal
         self.wishes.append(("guard", name))
 
+    def scan(self, *, on: bool) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self._wish("scan", on, scanned=212 if on else 0)
+
     def _wish(self, what: str, value: object, **changes: object) -> None:
         self.wishes.append((what, value))
         if self._last is not None:

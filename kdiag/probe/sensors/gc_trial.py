@@ -1,7 +1,7 @@
 """Changes of the collector's settings that somebody wants to try: made on request, and taken back.
 
-It is separate from the sensor, which only looks. What is tried ends with the host that asked for it at the latest; what is kept is
-remembered in the process, so that a later probe can take it back.
+It is separate from the sensor, which only looks. What is tried ends with the host that asked for it at the latest; what
+is kept is remembered in the process, so that a later probe can take it back.
 """
 
 from __future__ import annotations

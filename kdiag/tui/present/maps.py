@@ -57,9 +57,9 @@ def containers(picture: Picture, width: int, wanted: str) -> Listing:
         return _told(shown[row.key], columns)
 
     limits = [painted(("quiet", line)) for limit in account.limits for line in wrap(LIMITS.get(limit, limit), width)]
-    nothing = [painted((None, line)) for line in wrap(_missing(wanted), width)]
+    nothing = [painted((None, line)) for line in wrap(_missing(picture.scanned, wanted), width)]
     rows = Rows(columns, [_row(each) for each in shown.values()])
-    return Listing(_summary(account, found, wanted), rows, below, [*nothing, *limits])
+    return Listing(_summary(account, found, picture.scanned, wanted), rows, below, [*nothing, *limits])
 
 
 def _containers(account: MapAccount, fought: Sequence[MapConflict]) -> list[Container]:
@@ -79,20 +79,23 @@ def _containers(account: MapAccount, fought: Sequence[MapConflict]) -> list[Cont
     return found + [Container(each.path, each.path or each.name, each.type, suspect=each) for each in suspects]
 
 
-def _summary(account: MapAccount, found: Sequence[Container], wanted: str) -> Text:
+def _summary(account: MapAccount, found: Sequence[Container], scanned: int, wanted: str) -> Text:
     count = sum(conflict.count for each in found for conflict in each.conflicts)
     parts = [("strong", f"{len(account.watched)} watched"), (None, f", {count:,} conflict{'' if count == 1 else 's'}")]
-    if account.suspects:
-        parts.append((None, f", {len(account.suspects)} more that several threads write to"))
+    if account.suspects or scanned:
+        of = f" of {scanned:,} that are looked at" if scanned else ""
+        parts.append((None, f", {len(account.suspects)} more{of} that several threads write to"))
     if wanted:
         parts.append(("info", f"; with “{wanted}”"))
     return painted(*parts)  # type: ignore[arg-type]
 
 
-def _missing(wanted: str) -> str:
+def _missing(scanned: int, wanted: str) -> str:
     if wanted:
         return f"No container's name or type holds “{wanted}”; escape shows all again."
-    return f"{_NONE} Press i to have one watched by its name, such as shop.metrics:REGISTRY."
+    if scanned:
+        return f"Several threads have written to none of {scanned:,} dicts yet. Press s to look at them no longer."
+    return f"{_NONE} Press i to have one watched by its name, such as shop.metrics:REGISTRY, or s to search all."
 
 
 def _row(each: Container) -> Row:

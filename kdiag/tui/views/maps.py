@@ -24,7 +24,10 @@ class MapsView(ListingView):
 
     name_, key = "Maps", "8"
     searched = "name or type"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("i", "guard", "Watch one")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "guard", "Watch one"),
+        Binding("s", "scan", "Search all"),
+    ]
 
     class Wanted(Message):
         """Somebody wants a container to be watched."""
@@ -32,6 +35,9 @@ class MapsView(ListingView):
         def __init__(self, name: str) -> None:
             super().__init__()
             self.name = name
+
+    class Scan(Message):
+        """Somebody wants all containers to be looked at, or no longer."""
 
     def prepare(self, picture: Picture, width: int) -> Listing:
         """The containers, as they are to be shown now."""
@@ -42,6 +48,10 @@ class MapsView(ListingView):
         row = self.query_one(Table).chosen
         name = row.key if row is not None and isinstance(row.key, str) else ""
         self.app.push_screen(Line(_ASKED, name, "shop.metrics:REGISTRY"), self._want)
+
+    def action_scan(self) -> None:
+        """Look at all, to find those that several threads write to."""
+        self.post_message(self.Scan())
 
     def _want(self, name: str | None) -> None:
         if name:

@@ -46,6 +46,8 @@ def test_a_container_is_watched_by_its_name() -> None:
             await screen.put_up(picture(scene(idle_main())))
             await screen.press("8")
             await screen.until(lambda: "Press a" in screen.shown)
+            await screen.press("s")
+            await screen.until(lambda: any("press a first" in each.message for each in screen.app._notifications))
 
             await screen.put_up(watching(BROKEN, suspects=(SUSPECT,)))
             assert "scraper iterates" in screen.shown
@@ -61,6 +63,17 @@ def test_a_container_is_watched_by_its_name() -> None:
             await screen.until(lambda: not screen.on_main)
             await screen.press("escape")
             await screen.until(lambda: screen.on_main)
+
+            await screen.press("s")
+            await screen.until(lambda: not screen.on_main)
+            await screen.press("n")
+            await screen.until(lambda: screen.on_main)
+            await screen.press("s")
+            await screen.until(lambda: not screen.on_main)
+            await screen.press("y")
+            await screen.until(lambda: (frame := screen.app.main.frame) is not None and frame.picture.scanned)
+            await screen.press("s")
+            await screen.until(lambda: wished(feed, "scan") == [True, False])
 
             feed.refusal = KdiagError("no-such-name", "There is no shop.NOWHERE.", hint="kdiag guard PID --scan")
             await screen.press("i")

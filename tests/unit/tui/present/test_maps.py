@@ -65,6 +65,13 @@ def test_one_that_nobody_fights_over_is_said_to_be_watched() -> None:
     assert any("no way to watch a dict" in text.plain for text in listing.nothing)
 
 
+def test_all_that_are_looked_at_are_counted() -> None:
+    listing = containers(replace(watching(suspects=(SUSPECT,)), scanned=212), 96, "")
+    assert "1 more of 212 that are looked at" in listing.summary.plain
+    none = containers(replace(picture(with_probe(scene(idle_main())), inside=True), scanned=212), 76, "").nothing
+    assert "Press s to look at them no longer" in " ".join(text.plain for text in none)
+
+
 def test_without_any_it_is_said_how_to_have_one_watched() -> None:
     nothing = containers(picture(with_probe(scene(idle_main())), inside=True), 76, "").nothing
     assert "Press i" in "\n".join(text.plain for text in nothing)
