@@ -10,7 +10,10 @@ BIN := $(VENV)/bin
 JOBS ?= 4
 CASE ?= pool
 
-.PHONY: demo test test-slow check lint format bench clean
+# Hundreds of processes are started by the tests: each would compile all of kdiag anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test test-slow test-all collect check lint format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kdiag demo $(CASE)
@@ -20,6 +23,13 @@ test: $(VENV)/.dev-installed
 
 test-slow: $(VENV)/.dev-installed
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m slow $(PYTEST_ARGS)
+
+test-all: $(VENV)/.dev-installed
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+# Every worker imports all tests: once it was done, they are compiled. What fails is told when they run.
+collect: $(VENV)/.dev-installed
+	-@$(BIN)/pytest --collect-only >/dev/null
 
 check: lint test
 
