@@ -10,9 +10,9 @@ image viewer, it still reads. Boxes carry their position as counts, so that zoom
 from __future__ import annotations
 
 import zlib
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from kdiag.core.frames import located
 from kdiag.core.profile import Node, Profile, tree
@@ -61,7 +61,7 @@ def embedded(profile: Profile, title: str, at_most: int) -> Iterator[str]:
     height = _ROW * (1 + max(depth for _, depth, _ in boxes)) + 2
     yield (
         f'<svg class="flamegraph" width="100%" height="{height}" data-total="{root.count}" role="group" '
-        f"aria-label={quoteattr(clean(title))}>"
+        f"aria-label={_attribute(title)}>"
     )
     for node, depth, start in boxes:
         yield _box(node, depth, start, root.count, profile.rate_hz, 0)
@@ -96,7 +96,7 @@ def _box(node: Node, depth: int, start: int, total: int, rate_hz: float | None, 
         f'<svg class="box {_colour(node)}" x="{left:.4f}%" y="{top + depth * _ROW}" width="{width:.4f}%" '
         f'height="{_ROW - 1}" tabindex="{-1 if depth else 0}" '
         f'data-start="{start}" data-count="{node.count}" data-depth="{depth}" '
-        f"data-name={quoteattr(clean(node.function))}>"
+        f"data-name={_attribute(node.function)}>"
         f"<title>{_tooltip(node, total, rate_hz)}</title>"
         f'<rect width="100%" height="100%"/><text x="4" y="13">{_text(node.function)}</text></svg>'
     )
@@ -124,4 +124,8 @@ def _colour(node: Node) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(clean(text))
+    return escape(clean(text), quote=False)
+
+
+def _attribute(text: str) -> str:
+    return f'"{escape(clean(text))}"'

@@ -5,8 +5,8 @@ A finding from a warning on fails its test; what could not be told, or needs a d
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from kdiag.core.catalog import VERDICTS, within_reach
 from kdiag.core.detectors import THRESHOLDS
@@ -76,9 +76,9 @@ def _case(finding: Finding, report: Report) -> Iterator[str]:
     tag = "failure" if _fails(finding) else "system-out"
     attributes = f' message={_attribute(finding.title)} type="{finding.severity}"' if _fails(finding) else ""
     yield f"<{tag}{attributes}>"
-    yield from (escape(clean(line)) for line in finding_lines(finding, report.lines, PLAIN, _WIDTH))
+    yield from (escape(clean(line), quote=False) for line in finding_lines(finding, report.lines, PLAIN, _WIDTH))
     yield f"</{tag}></testcase>"
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(clean(text))
+    return f'"{escape(clean(text))}"'

@@ -6,13 +6,17 @@ The only module that knows the library. A condition that asks for a value that w
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from cel import Program
-from cel import compile as compile_cel
+# The library imports its own command line and with it a whole toolkit for terminals: a sixth of the start of a triage.
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+from cel import Program  # noqa: E402
+from cel import compile as compile_cel  # noqa: E402
 
-from kdiag.core.playbooks.evidence import FIELDS, nested
+from kdiag.core.playbooks.evidence import FIELDS, nested  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
