@@ -12,9 +12,12 @@ from tests.support.targets import kill, left_behind, running_marks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Shells start what they run in the background, and nohup all that it runs, with an interrupt ignored; children inherit.
+# Shells start what they run in the background, and nohup all that it runs, with these ignored; children inherit that.
+# A handler of ours they do not.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a terminal that is closed ends no check that was to outlive it
 
 
 @pytest.fixture(autouse=True)

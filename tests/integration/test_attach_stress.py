@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHORT = os.environ.get("KDIAG_SLOW") == "short"
 CYCLES = 5 if SHORT else 50
+CYCLES_IN_A_CONVOY = 2 if SHORT else 26  # there each takes seconds
 STAY_S = 2.0 if SHORT else 30.0
 CYCLES_IN_A_STATE = 1 if SHORT else 5
 CLEAN_WITHIN_S = 15.0  # a main thread that slept may run our request late; what it starts leaves after ten
@@ -48,7 +49,7 @@ def test_many_visits_do_no_harm(python: Interpreter, name: str) -> None:
     ours = _own_threads_and_descriptors()
     with start_target(*TARGETS[name], python=python) as target:
         ward = Ward(target, answers=name != "deaf")
-        for _ in range(1 + CYCLES // 2 if name == "convoy" else CYCLES):  # there each takes seconds
+        for _ in range(CYCLES_IN_A_CONVOY if name == "convoy" else CYCLES):
             visit(target.pid)
             ward.assert_unharmed(working=name not in {"deadlocked", "deaf"})
             ward.assert_clean()

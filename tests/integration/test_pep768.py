@@ -129,7 +129,7 @@ def test_a_request_that_nobody_takes_is_taken_back(python: Interpreter) -> None:
 
         def enter() -> None:
             try:
-                pep768.enter(facts, SAY % 1, within_s=0.4)
+                pep768.enter(facts, SAY % 1, within_s=2.5)
             except KdiagError as error:
                 first.append(error)
 
@@ -137,7 +137,7 @@ def test_a_request_that_nobody_takes_is_taken_back(python: Interpreter) -> None:
         thread.start()
         until(lambda: scripts(target))
         with pytest.raises(KdiagError) as second:  # while that one is pending, then with a request of its own
-            pep768.enter(facts, SAY % 2, within_s=1.0)
+            pep768.enter(facts, SAY % 2, within_s=4.0)
         thread.join()
         assert [error.reference for error in (*first, second.value)] == ["request-not-taken"] * 2
         assert "another debugger's request is pending" in second.value.cause

@@ -30,6 +30,7 @@ ANSWERS_WITHIN_S = 20.0
 ASKS_AGAIN_AFTER_S = 1.0
 _FOLDERS = ("tmp", "var/tmp", "dev/shm")  # as the target sees them
 _LOOK_AGAIN_S = 0.02
+_LOOK_AT_LEAST_EVERY_S = 0.5
 _OF_LIBC = 0b11 << 31  # signals 32 and 33, which glibc catches once it has made a thread
 
 
@@ -142,9 +143,11 @@ class Ward:
     def assert_clean(self, within_s: float = CLEAN_WITHIN_S) -> None:
         """Nothing of a visit is left, at the latest in `within_s` seconds: something of it may be about to end."""
         deadline = time.monotonic() + within_s
+        pause_s = _LOOK_AGAIN_S
         while left := difference(self._first, self._look()):
             assert time.monotonic() < deadline, f"left behind: {json.dumps(left, indent=1)}"
-            time.sleep(_LOOK_AGAIN_S)
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, _LOOK_AT_LEAST_EVERY_S)  # its account costs a busy target much
 
     def _settled(self) -> dict[str, Any]:
         """The first look that is the same twice, or the last: what was starting has started."""
