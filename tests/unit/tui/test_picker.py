@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.widgets import DataTable
-
 from kdiag.attach.process import read_facts
 from kdiag.engine.inventory import Living, Rounds, Row
 from kdiag.machinery.clock import FakeClock
 from kdiag.sources.processes import ProcessRow
 from kdiag.tui.picker import PickerApp
+from kdiag.tui.present.processes import processes, short
+from kdiag.tui.present.table import line
+from kdiag.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,8 +60,7 @@ def picking(rounds: Rounds, test: Callable[[PickerApp, Pilot[int | None]], Await
 
 def shown(app: PickerApp) -> list[str]:
     """The PIDs of the list, from above."""
-    table = app.query_one(DataTable)
-    return [str(table.get_row_at(number)[0]) for number in range(table.row_count)]
+    return [row[2:].split()[0] for row in app.query_one(Table).plain.splitlines()[1:]]
 
 
 SHOP = living(101, "python", "shop.py", alarms=("busy",), cpu=99.0)
@@ -106,6 +106,19 @@ def test_enter_without_a_match_says_so() -> None:
         assert any("No process matches" in note.message for note in app._notifications)
 
     assert picking(Given(SHOP), test) is None
+
+
+def test_the_command_is_seen_on_a_narrow_screen_whatever_looks_sick() -> None:
+    service = living(404, "/srv/shop/.venv/bin/python3.11", "-X", "dev", "-m", "shop.worker", "--queue", "mail",
+                     alarms=("busy", "memory grows", "threads grow"))  # fmt: skip
+    narrow, wide = (processes([service], width, "shop.worker") for width in (77, 197))
+    assert "shop.worker" in line(narrow.columns, narrow.rows[0]).plain
+    told = line(wide.columns, wide.rows[0]).plain
+    assert "busy, memory grows, threads grow" in told
+    assert "/srv/shop/.venv/bin/python3.11 -X dev -m shop.worker --queue mail" in told
+    assert short(("/venv/bin/python", "/venv/bin/gunicorn", "shop:app")) == "gunicorn shop:app"
+    assert short(("python", "-c", "pass")) == "-c pass"
+    assert short(("python",)) == "python"
 
 
 def test_rounds_compare_each_process_with_the_last_look() -> None:
