@@ -30,16 +30,18 @@ if TYPE_CHECKING:
     from kdiag.tui.widgets.timeline import TimeLine
 
 _QUESTION = "Let a probe into this process?"
-_CONSEQUENCE = """\
-It is Python code of kdiag's own that runs in threads of its own inside the process. It only looks, takes about 1 % of
-one processor, and leaves by itself: with this screen, or 10 seconds after kdiag is gone, however it goes.
-To get in, one thread of the process may stand still for some milliseconds."""
+_CONSEQUENCE = (
+    "It is Python code of kdiag's own that runs in threads of its own inside the process. It only looks, takes about "
+    "1 % of one processor, and leaves by itself: with this screen, or 10 seconds after kdiag is gone, however it goes."
+    "\n\nTo get in, one thread of the process may stand still for some milliseconds."
+)
 
 _SCAN = "Look at every dict that is a global variable or an attribute of a class?"
-_SCAN_COSTS = """\
-Each write to one of them then calls back into the probe: those that several threads write to are listed, with or
-without a lock in common. The callbacks rest where they take more than 0.3 % of one processor. It ends when you press s
-again, or with this screen."""
+_SCAN_COSTS = (
+    "Each write to one of them then calls back into the probe: those that several threads write to are listed, with or "
+    "without a lock in common. The callbacks rest where they take more than 0.3 % of one processor.\n\n"
+    "It ends when you press s again, or with this screen."
+)
 
 
 class KdiagApp(App[int]):

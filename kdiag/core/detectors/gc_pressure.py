@@ -77,16 +77,15 @@ class _Allocating:
 #    paused    ▁▁▁▁▁▁▁▇▇▇▇▁▁▁▁▁   one collection that lasts: a large heap, walked whole
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """The collector's share of wall time by its lower bound, or one long collection."""
-    account = exact_share(window)
-    if account is not None:
+    account, samples = exact_share(window), window.collector
+    if account is not None and not _too_new(account, samples):
         return _by_account(window, account)
-    samples = window.collector
     share = clustered_share((sample.collecting, sample.reads) for sample in samples)
     if share is None:
         return _unread(window)
-    pause = _longest(samples)
+    pause = max(_longest(samples), account.longest_s if account else 0.0)
     by_share, by_pause = severity(share.low, SHARE), severity(_at_least(window, pause), PAUSE)
-    span = samples[-1].at - samples[0].at + samples[0].span_s
+    span = _span(samples)
     enough = span >= _WHOLE_S or (span >= _CLEAR_S and passes(share.low / 2, SHARE))
     if not enough or len(samples) < _BURSTS:
         by_share = None
@@ -100,6 +99,16 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
             "observe for ten seconds or more",
         )
     return None
+
+
+def _too_new(account: ExactShare, samples: Sequence[CollectorSample]) -> bool:
+    """Whether the probe has just come, and what was read from outside until then tells more than its account so far."""
+    enough = account.span_s >= _WHOLE_EXACT_S or (account.span_s >= _CLEAR_S and passes(account.share / 2, SHARE))
+    return not enough and _span(samples) > account.span_s + _CLEAR_S
+
+
+def _span(samples: Sequence[CollectorSample]) -> float:
+    return samples[-1].at - samples[0].at + samples[0].span_s if samples else 0.0
 
 
 def _by_account(window: Window, account: ExactShare) -> Finding | NotEnoughEvidence | None:

@@ -25,8 +25,8 @@ class MapsView(ListingView):
     name_, key = "Maps", "8"
     searched = "name or type"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "guard", "Watch one"),
-        Binding("s", "scan", "Search all"),
+        Binding("i", "guard", "Watch"),
+        Binding("s", "scan", "Search"),
     ]
 
     class Wanted(Message):

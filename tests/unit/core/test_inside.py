@@ -47,6 +47,14 @@ def test_the_probes_account_is_taken_before_what_was_estimated() -> None:
     assert gc_pressure.detect(with_probe(busy, collector=lambda _: account(0.02))) is None
 
 
+def test_a_probe_that_has_just_come_untells_nothing() -> None:
+    busy = with_probe(scene(computing("worker", app(7)), collecting=lambda _: 60), collector=lambda _: account(0.7))
+    outside = found(gc_pressure.detect(replace(busy, probe=())))
+    for looks, source in ((1, "collector.memory"), (5, "collector.memory"), (6, "probe.gc"), (20, "probe.gc")):
+        told = found(gc_pressure.detect(replace(busy, probe=busy.probe[:looks])))
+        assert (told.severity, told.evidence[0].source) == (outside.severity, source), looks
+
+
 def test_a_share_of_missed_collections_is_a_lower_bound() -> None:
     finding = found(gc_pressure.detect(with_probe(scene(), collector=lambda _: account(0.3, timed=5))))
     assert finding.evidence[0].low == pytest.approx(0.3)
