@@ -6,18 +6,23 @@ It is separate from a session because nothing is diagnosed: somebody looks on.
 from __future__ import annotations
 
 import contextlib
+import random
 import signal
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kdiag.attach.attachment import Way, attach
 from kdiag.attach.preflight import preflight
 from kdiag.attach.process import ProcessFacts
-from kdiag.core.model import Collection, CollectorAccount
+from kdiag.core.heap import Churn, HeapGrowth, churn, growth
+from kdiag.core.model import Collection, CollectorAccount, HeapSample
 from kdiag.core.model.native import NativeProfile
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
-from kdiag.machinery.context import background, from_signal
+from kdiag.machinery.context import background, from_signal, with_cancel
+from kdiag.sources.heap import HeapSource, open_heap
+from kdiag.sources.loop import SourceLoop
 from kdiag.sources.native_symbols import profile_of
 from kdiag.sources.perf_events import PerfEvents
 from kdiag.sources.probe import START_WITHIN_S
@@ -35,6 +40,7 @@ _HINTS = {
     "already-frozen": "It has done already what was to be tried; try other thresholds: --try gc.threshold=50000",
     "trial-under-way": "Take that back first: kdiag gc PID --undo",
 }
+_END_GRACE_S = 1.0  # for a look at the objects that is under way
 _TRACE_EVERY_S = 0.25  # the probe keeps a thousand collections
 
 
@@ -60,11 +66,18 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class CollectorTotal:
-    """All of it; `native` if it was wanted."""
+    """All of it; `native` if it was wanted.
+
+    Attributes:
+        churn: the types of what is created all the time; None where too little was seen.
+        growth: the types that grew; None where the objects could not be counted often enough.
+    """
 
     facts: ProcessFacts
     account: CollectorAccount
     interrupted: bool
+    churn: Churn | None = None
+    growth: HeapGrowth | None = None
     native: NativeProfile | None = None
 
 
@@ -129,7 +142,9 @@ class Collecting:
         if self.change is not None:
             _try(channel, self.change, check=True)  # rather than after a whole window
         with PerfEvents(self.facts.pid) if self.native else contextlib.nullcontext() as events:
-            before = yield from self._window(channel, context, events)
+            with _counted(self.facts.pid, self.window_s, context) as objects:
+                before = yield from self._window(channel, context, events)
+            before = replace(before, churn=churn(objects), growth=growth(objects))
             if events is not None:
                 before = replace(before, native=profile_of(self.facts.pid, events))
         yield before
@@ -167,6 +182,27 @@ class Collecting:
             yield stretch
         total = account(first, last, longest_s)
         return CollectorTotal(self.facts, total, context.done.is_set())
+
+
+@contextlib.contextmanager
+def _counted(pid: int, window_s: float, context: Context) -> Iterator[list[HeapSample]]:
+    """Looks at the objects by type meanwhile, in a thread: one takes long while the collector moves them about."""
+    samples: list[HeapSample] = []
+    heap = open_heap(pid, window_s, REAL)
+    meanwhile, cancel = with_cancel(context)
+    looking = threading.Thread(target=_count, args=(heap, meanwhile, samples), daemon=True, name="kdiag-heap")
+    looking.start()
+    try:
+        yield samples
+    finally:
+        cancel()
+        looking.join(_END_GRACE_S)
+
+
+def _count(heap: HeapSource | None, context: Context, samples: list[HeapSample]) -> None:
+    if heap is not None:
+        with contextlib.closing(heap):
+            SourceLoop("heap", heap.sample, heap.period_s, samples.append, REAL, random.Random()).run(context)  # noqa: S311 - jitter
 
 
 def undo(pid: int, way: WayIn) -> bool:

@@ -18,8 +18,7 @@ from kdiag.core.model import Allocations, HeapSample, Keepers
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background, from_signal
-from kdiag.sources.heap import HeapSource
-from kdiag.sources.heap_reader import HeapReader
+from kdiag.sources.heap import open_heap
 from kdiag.sources.probe import START_WITHIN_S
 from kdiag.sources.probe_memory import ALLOCATIONS, KEEPERS, MEMORY, read_allocations, read_memory
 from kdiag.sources.tools import SourceError
@@ -94,7 +93,7 @@ class Growing:
     def _watch(self, channel: Channel, context: Context) -> Iterator[Event]:
         sensors = [MEMORY, KEEPERS, *([ALLOCATIONS] if self.trace_s else [])]
         channel.request("start", START_WITHIN_S, sensors=sensors)
-        heap = _heap(self.facts.pid, self.window_s)
+        heap = open_heap(self.facts.pid, self.window_s, REAL)
         if self.trace_s:
             channel.request("trace", seconds=self.trace_s)
         samples: list[HeapSample] = []
@@ -136,10 +135,3 @@ def growing(pid: int, *, window_s: float, way: WayIn, trace_s: float = 0.0) -> G
             hint=f"kdiag diagnose --attach none {pid}  names the types that grow from outside", exit_code=USAGE,
         )  # fmt: skip
     return Growing(preflight(pid, "process"), window_s, way, trace_s)
-
-
-def _heap(pid: int, window_s: float) -> HeapSource | None:
-    try:
-        return HeapSource(HeapReader(pid), window_s, REAL)
-    except KdiagError:
-        return None

@@ -15,8 +15,7 @@ from kdiag.attach.memory import TargetMemory
 from kdiag.core.model import Limitation, ProbeSample, Sample
 from kdiag.errors import KdiagError
 from kdiag.sources.collector import CollectorSource
-from kdiag.sources.heap import HeapSource
-from kdiag.sources.heap_reader import HeapReader
+from kdiag.sources.heap import open_heap
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.loop import SourceLoop
 from kdiag.sources.own_threads import OwnThreads
@@ -89,7 +88,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     collector, limitations = _collector(facts.pid, clock)
     if collector is not None:
         loops.append(loop("collector", collector.sample, lambda: _COLLECTOR_EVERY_S))
-    heap = _heap(facts.pid, window_s, clock)
+    heap = open_heap(facts.pid, window_s, clock)  # what hinders it, the collector's source tells, too
     if heap is not None:
         loops.append(loop("heap", heap.sample, heap.period_s))
     pace = Pace(_STACKS_BASE_S, longest_s, _STACKS_DUTY)
@@ -132,11 +131,3 @@ def _collector(pid: int, clock: Clock) -> tuple[CollectorSource | None, tuple[Li
     except KdiagError as error:
         return None, (Limitation(error.reference, error.message, error.hint),)
     return source, (source.limitation,) if source.limitation else ()
-
-
-def _heap(pid: int, window_s: float, clock: Clock) -> HeapSource | None:
-    """The source of the objects by type; what hinders it, the collector's source tells, too."""
-    try:
-        return HeapSource(HeapReader(pid), window_s, clock)
-    except KdiagError:
-        return None

@@ -129,3 +129,11 @@ class HeapSource:
             named[self.reader.name(kind)] += count
         named.pop("", None)
         return dict(named)
+
+
+def open_heap(pid: int, window_s: float, clock: Clock) -> HeapSource | None:
+    """The source for one process; None where its objects cannot be followed from outside."""
+    try:
+        return HeapSource(HeapReader(pid), window_s, clock)
+    except KdiagError:
+        return None

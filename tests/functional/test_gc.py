@@ -35,6 +35,8 @@ def test_each_collection_and_all_of_them(minor: tuple[int, int]) -> None:
     frames = told["places"][0]["frames"]
     assert frames[0]["line"] in culprit_lines(TARGETS / target.script.name)
     assert Path(frames[0]["file"]).name == target.script.name
+    created = told["types"]["created"]
+    assert created is None or sum(each["share"] for each in created["shares"]) > 0.5
     ends = [each["at_s"] for each in told["trace"]]
     assert all(0 <= one <= other for one, other in itertools.pairwise(ends)), ends
     assert len(ends) + told["missed"] <= sum(told["collections"])

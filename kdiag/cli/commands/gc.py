@@ -146,6 +146,8 @@ def _lines(watch: Collecting, seen: list[CollectorTotal], style: Style) -> Itera
                 seen.append(event)
                 yield ""
                 yield from collector.render(event.account, style, output.width())
+                yield ""
+                yield from collector.types(event.churn, event.growth, style, output.width())
                 if event.native is not None:
                     yield ""
                     yield from native_code.render(event.native, output.width())
@@ -183,4 +185,5 @@ def _data(watch: Collecting, seen: list[CollectorTotal]) -> Iterator[str]:
 
 def _total(total: CollectorTotal) -> dict[str, Any]:
     told = collector.to_json(total.account, pid=total.facts.pid, interrupted=total.interrupted)
+    told["types"] = collector.types_to_json(total.churn, total.growth)
     return told | ({"native": native_code.to_json(total.native)} if total.native is not None else {})

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kdiag.core.frames import at, located
+from kdiag.core.report import memory
 from kdiag.core.report.layout import clean, table, wrap, wrap_painted
 from kdiag.core.report.quantity import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from kdiag.core.heap import Churn, HeapGrowth
     from kdiag.core.model import Allocator, Collection, CollectorAccount, Frame
     from kdiag.core.report.style import Style
 
@@ -87,6 +89,23 @@ def render(account: CollectorAccount, style: Style, width: int) -> Iterator[str]
     if account.allocators:
         yield ""
         yield from _allocators(account.allocators)
+
+
+def types(churn: Churn | None, growth: HeapGrowth | None, style: Style, width: int) -> Iterator[str]:
+    """What it works for: the types that are created all the time, and those of which there are ever more."""
+    if churn is not None and churn.types:
+        yield from wrap(churn.words, width)
+        yield ""
+    yield from memory.types(growth, style, width)
+
+
+def types_to_json(churn: Churn | None, growth: HeapGrowth | None) -> dict[str, Any]:
+    """The same as data."""
+    created = None if churn is None else {
+        "looked": churn.looked,
+        "shares": [{"type": name, "share": round(count / churn.looked, 4)} for name, count in churn.types],
+    }  # fmt: skip
+    return {"created": created, "growing": memory.types_to_json(growth)}
 
 
 def to_json(account: CollectorAccount, *, pid: int, interrupted: bool) -> dict[str, Any]:

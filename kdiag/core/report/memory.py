@@ -48,7 +48,7 @@ def render(
     longer: str = "Watch for longer where memory grows slowly: --for 1m",
 ) -> Iterator[str]:
     """What grows, in lines for people; `longer` says how to see what grows slowly."""
-    yield from _types(growth, style, width)
+    yield from types(growth, style, width)
     if keepers is not None:
         yield ""
         yield from _keepers(keepers, style, width, longer)
@@ -61,11 +61,7 @@ def render(
 def to_json(growth: HeapGrowth | None, keepers: Keepers, allocations: Allocations | None) -> dict[str, Any]:
     """The same as data."""
     return {
-        "types": None if growth is None else {
-            "seconds": round(growth.span_s, 3), "looked": growth.looked,
-            "share": None if growth.share is None else round(growth.share, 4),
-            "growing": [{"type": each.name, "before": each.before, "after": each.after} for each in growth.types],
-        },
+        "types": types_to_json(growth),
         "keepers": {
             "walks": keepers.walks, "visited": keepers.visited, "all_modules": keepers.whole,
             "growing": [_keeper(each) for each in keepers.growing],
@@ -98,7 +94,17 @@ def _keeper(keeper: Keeper) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _types(growth: HeapGrowth | None, style: Style, width: int) -> Iterator[str]:
+def types_to_json(growth: HeapGrowth | None) -> dict[str, Any] | None:
+    """The types that grow as data."""
+    return None if growth is None else {
+        "seconds": round(growth.span_s, 3), "looked": growth.looked,
+        "share": None if growth.share is None else round(growth.share, 4),
+        "growing": [{"type": each.name, "before": each.before, "after": each.after} for each in growth.types],
+    }  # fmt: skip
+
+
+def types(growth: HeapGrowth | None, style: Style, width: int) -> Iterator[str]:
+    """The types that grow, in lines for people."""
     if growth is None:
         yield from wrap("The objects could not be counted by type often enough to compare.", width)
         return

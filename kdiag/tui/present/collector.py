@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.collector import Estimate, estimate, whole_account
 from kdiag.core.detectors.gc_pressure import SHARE, VERDICT
 from kdiag.core.frames import at
+from kdiag.core.heap import churn, growth
 from kdiag.core.report.collector import generations, render, share, traced
 from kdiag.core.report.layout import wrap
 from kdiag.core.report.quantity import quantity
@@ -63,7 +64,10 @@ def _known(picture: Picture, width: int) -> Iterator[Text]:
     left = survivors(picture.window)
     if account is not None:
         left = replace(left, young=0)  # of these the account has told
-    for words in left.words():
+    types = [
+        seen for seen in (churn(picture.window.heap), growth(picture.window.heap)) if seen is not None and seen.types
+    ]
+    for words in (*left.words(), *(seen.words for seen in types)):
         yield from (painted((None, line)) for line in wrap(words, width))
     finding = next((each for each in picture.report.findings if each.verdict == VERDICT), None)
     if account is None and finding is not None and finding.culprit is not None:

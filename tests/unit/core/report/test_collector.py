@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from kdiag.core.heap import Churn, HeapGrowth, TypeGrowth
 from kdiag.core.model import Allocator, Collection, CollectorAccount, Frame
 from kdiag.core.report import collector
 from kdiag.core.report.style import PLAIN
@@ -97,3 +98,17 @@ def test_the_same_as_data() -> None:
     assert [each["asked"] for each in data["places"]] == [0, 9, 0]
     assert data["places"][0]["frames"][1] == {"file": FILL.file, "line": 29, "function": "Order.fill"}
     assert collector.trace_to_json(COLLECTION)["at_s"] == 4.5
+
+
+def test_the_types_that_it_works_for_are_told() -> None:
+    made = Churn((("list", 650), ("Line", 300)), 1_000, 4)
+    grown = HeapGrowth((TypeGrowth("Order", 100, 900),), 8.0, 4, 1.0, 12_000)
+    text = "\n".join(collector.types(made, grown, PLAIN, 100))
+    assert "Of 1,000 objects that had just been created, 65% list, 30% Line." in text
+    assert "+800" in text
+    data = collector.types_to_json(made, grown)
+    assert data["created"]["shares"][0] == {"type": "list", "share": 0.65}
+    assert data["growing"]["growing"] == [{"type": "Order", "before": 100, "after": 900}]
+
+    assert "could not be counted" in "\n".join(collector.types(None, None, PLAIN, 100))
+    assert collector.types_to_json(None, None) == {"created": None, "growing": None}
