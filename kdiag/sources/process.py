@@ -127,12 +127,14 @@ class ProcessSource:
 
     def _look(self, dear: _Dear) -> ProcessSample:
         process, sockets = self._process, dear.sockets
+        targets = _descriptor_targets(self.pid)
+        targets = None if targets is None else without_own(targets, dear.doors)
         with process.oneshot():
             cpu, switches = process.cpu_times(), process.num_ctx_switches()
             rss, threads = process.memory_info().rss, process.num_threads()
+        if not rss:  # it ends: its memory goes first, and what else is read from now on says nothing of its life
+            raise _gone(self.pid)
         own_threads = len(self.own_threads.ids())
-        targets = _descriptor_targets(self.pid)
-        targets = None if targets is None else without_own(targets, dear.doors)
         return ProcessSample(
             at=self.clock.now(),
             cpu_s=cpu.user + cpu.system,

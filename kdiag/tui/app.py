@@ -279,6 +279,8 @@ class KdiagApp(App[int]):
                 f"Show {view.name_}", f"Key {view.key}", lambda n=number: self.on_view_bar_chosen(ViewBar.Chosen(n))
             )
         for binding in (each for each in self.BINDINGS if isinstance(each, Binding)):
+            if not self.check_action(binding.action.partition("(")[0], ()):
+                continue
             yield SystemCommand(
                 binding.description,
                 f"Key {binding.key_display or binding.key}",

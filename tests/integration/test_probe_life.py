@@ -123,7 +123,7 @@ def test_a_host_that_stays_keeps_it() -> None:
 
 def test_nobody_comes() -> None:
     with probed() as process:
-        process.boot(wait_s=0.3)
+        process.boot(wait_s=2.0)
         assert process.door()
         process.assert_clean()
 

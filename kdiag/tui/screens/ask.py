@@ -32,7 +32,7 @@ class Ask(ModalScreen[bool]):
             yield Static(f"{self._question}\n", markup=False, classes="question")
             yield Static(f"{self._consequence}\n", markup=False)
             yield Static("y  yes        n  no", markup=False)
-        yield Footer()
+        yield Footer(compact=True)
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""
@@ -55,7 +55,7 @@ class Line(ModalScreen[str | None]):
         with Vertical():
             yield Static(f"{self._prompt}\n", markup=False)
             yield Input(self._value, placeholder=self._placeholder)
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close with what was written."""

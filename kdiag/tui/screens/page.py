@@ -32,7 +32,7 @@ class PageScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The lines, and the keys."""
         yield Lines()
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Put them up."""

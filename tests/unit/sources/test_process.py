@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,4 +84,15 @@ def test_kinds_of_descriptors(target: str, kind: str) -> None:
 def test_a_process_that_is_gone_says_so() -> None:
     with pytest.raises(SourceError) as caught:
         ProcessSource(2**22 - 1, Pace(0.5, 3.0, 0.03), REAL, OwnThreads(2**22 - 1))
+    assert caught.value.reference == "target-ended"
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_is_gone() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        source = ProcessSource(process.pid, Pace(0.5, 3.0, 0.03), FakeClock(), OwnThreads(process.pid))
+        assert source.sample(background()).rss > 0
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(SourceError) as caught:
+            source.sample(background())
     assert caught.value.reference == "target-ended"
