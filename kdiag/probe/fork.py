@@ -11,6 +11,7 @@ from .boot import at_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from typing import Protocol
 
     class Forked(Protocol):
@@ -36,14 +37,21 @@ class AtWork:
 
     Each waits for the other, but not for long: our thread may be in a finalizer of the service's, and an exception of a
     signal's handler may end the fork's part half-way.
+
+    Those that are given the same `turn` work one at a time. Who waits for it does not want the interpreter: if two of
+    ours wanted it, a thread of the service's would get it after each of them had had it for a switch interval, or two.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn: LockType | None = None) -> None:
+        self._turn = turn or _thread.allocate_lock()
+        self._turn_of = 0  # the thread of ours that has it
         self._lock = _thread.allocate_lock()
         self._worker = 0  # the thread of ours that is at work
         self._forker = 0  # the thread that keeps it out
 
     def __enter__(self) -> None:
+        if self._turn.acquire(True, WORKS_ANYWAY_S):
+            self._turn_of = _thread.get_ident()
         if self._lock.acquire(True, WORKS_ANYWAY_S):
             self._worker = _thread.get_ident()
 
@@ -51,6 +59,9 @@ class AtWork:
         if self._worker == _thread.get_ident():
             self._worker = 0
             self._lock.release()
+        if self._turn_of == _thread.get_ident():
+            self._turn_of = 0
+            self._turn.release()
 
     def before_fork(self) -> None:
         """Wait until our thread is not at work, and keep it out; a finalizer that forks in it does not."""

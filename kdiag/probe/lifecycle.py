@@ -60,7 +60,8 @@ class Probe:
         self._worker: Worker | None = None  # None in a visit: then the thread is the keeper's
         self.crashes = Crashes()
         self.cost = Cost()
-        self._serving, looking = self._at_work = (fork.AtWork(), fork.AtWork())
+        turn = _thread.allocate_lock()
+        self._serving, looking = self._at_work = (fork.AtWork(turn), fork.AtWork(turn))
         self.sensing = Sensing(self.cost, self.crashes, looking)
         self.signals: FatalSignals | None = None  # of one that was there from the start, its keeper's are armed
         self.server = Server(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import concurrent.futures
 import gc
 import os
 import sys
 import threading
+import time
 import weakref
 
 import pytest
@@ -113,3 +115,30 @@ def test_a_fork_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> No
         pool.submit(other.after_fork).result(10)
     with at_work, other:
         assert at_work._worker == other._worker == threading.get_ident()
+
+
+def test_of_our_threads_one_works_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork, "WORKS_ANYWAY_S", 60.0)
+    turn = _thread.allocate_lock()
+    seen: list[int] = []
+
+    def work(at_work: fork.AtWork) -> None:
+        for _ in range(200):
+            with at_work:
+                seen.append(threading.get_ident())
+                time.sleep(0)  # the other one may run now
+                seen.append(threading.get_ident())
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (fork.AtWork(turn), fork.AtWork(turn))))
+    assert seen[::2] == seen[1::2]
+
+
+def test_who_waits_for_the_turn_for_long_works_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork, "WORKS_ANYWAY_S", 0.001)
+    turn = _thread.allocate_lock()
+    with fork.AtWork(turn):
+        with fork.AtWork(turn):
+            pass
+        assert turn.locked()  # it did not take the turn, and so did not end it
+    assert not turn.locked()
