@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kdiag.core.model import HEALTHY, INCONCLUSIVE, SEVERITIES, Report, Severity
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kdiag.core.model import Report, Severity
 
 HEALTHY_EXIT = 0  # nothing at or above --fail-on
 FINDINGS = 1
@@ -18,6 +21,8 @@ def of_report(report: Report, fail_on: Severity | None, min_confidence: float) -
 
     A finding counts when it is at least as severe as `fail_on` and at least as sure as `min_confidence`.
     """
+    from kdiag.core.model import INCONCLUSIVE  # noqa: PLC0415 - keeps `--help` light
+
     everyone = [report, *report.children]
     if fail_on is not None and any(_fails(one, fail_on, min_confidence) for one in everyone):
         return FINDINGS
@@ -27,6 +32,8 @@ def of_report(report: Report, fail_on: Severity | None, min_confidence: float) -
 
 
 def _fails(report: Report, fail_on: Severity, min_confidence: float) -> bool:
+    from kdiag.core.model import HEALTHY, SEVERITIES  # noqa: PLC0415 - keeps `--help` light
+
     floor = SEVERITIES.index(fail_on)
     return report.verdict != HEALTHY and any(
         SEVERITIES.index(finding.severity) >= floor and finding.confidence >= min_confidence
