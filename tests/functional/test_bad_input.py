@@ -137,7 +137,7 @@ def test_a_closed_pipe_is_no_error() -> None:
         assert child.stdout is not None
         assert child.stderr is not None
         child.stdout.close()
-        assert child.wait(timeout=30) == 0
+        assert child.wait(timeout=60) == 0
         assert child.stderr.read() == b""
 
 

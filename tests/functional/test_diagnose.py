@@ -16,6 +16,7 @@ import psutil
 
 from kdiag.engine.diagnosis import diagnosed
 from tests.support.kdiag import command, kdiag
+from tests.support.probed import until
 from tests.support.targets import Target, start_target
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def observing_a_deadlock(*options: str | Path) -> Iterator[tuple[Target, subproc
 def test_ctrl_c_reports_what_was_seen() -> None:
     with observing_a_deadlock() as (_, run):
         run.send_signal(signal.SIGINT)
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
     assert json.loads(out)["verdict"] == "deadlock"
     assert "Interrupted" in err
@@ -74,7 +75,7 @@ def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
     with observing_a_deadlock() as (target, run):
         os.kill(target.pid, signal.SIGKILL)
         target.process.wait()
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=60)
     report = json.loads(out)
     assert report["verdict"] == "deadlock", err
     assert "target-ended" in {limitation["reference"] for limitation in report["observation"]["limitations"]}
@@ -85,7 +86,7 @@ def test_what_is_recorded_outlives_kdiag(tmp_path: Path) -> None:
     file = tmp_path / "seen.kdiag"
     with observing_a_deadlock("--record", file) as (_, run):
         run.kill()
-        run.communicate(timeout=30)
+        run.communicate(timeout=60)
     report = diagnosed([file])
     assert report.verdict == "deadlock"
     assert [limit.reference for limit in report.observation.limitations][-1] == "recording-cut-off"
@@ -133,16 +134,18 @@ def _files() -> list[str]:
     return os.listdir("/tmp")  # noqa: S108 - where a careless tool leaves things
 
 
-def test_a_target_that_ends_and_is_not_reaped_has_ended_too() -> None:
+def test_a_target_that_ends_and_is_not_reaped_has_ended_too(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.kdiag"
     with (
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child,
         subprocess.Popen(
-            [sys.executable, "-c", "import time; print(1, flush=True); time.sleep(4)"], stdout=-1
-        ) as child,
-        subprocess.Popen(
-            command("diagnose", child.pid, "--for", "60s", "--format", "json"), stdout=-1, stderr=-1, text=True
+            command("diagnose", child.pid, "--for", "60s", "--format", "json", "--record", seen), stdout=-1, stderr=-1
         ) as run,
     ):
-        out, err = run.communicate(timeout=30)
+        assert child.stdin is not None
+        until(lambda: seen.exists() and seen.read_bytes().count(b"\n") > 10, "it is observed")
+        child.stdin.close()
+        out, err = run.communicate(timeout=60)
     report = json.loads(out)
     assert run.returncode == 4, err
     assert report["verdict"] == "inconclusive"

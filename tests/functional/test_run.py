@@ -149,7 +149,7 @@ def _serving(words: Sequence[str], folder: Path, port: int) -> Iterator[int]:
             until(lambda: _answer(port) == b"ok", f"{words} answers")
             yield server.pid
             server.terminate()
-            assert server.wait(30) in {0, -signal.SIGTERM}
+            assert server.wait(60) in {0, -signal.SIGTERM}
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):
                 kill([*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)])
@@ -220,7 +220,7 @@ def test_signals_are_the_services_own(number: signal.Signals, code: int) -> None
         assert int(service.stdout.readline()) == service.pid  # it has become the service
         door_of(service.pid)
         service.send_signal(number)
-        assert service.wait(20) == code
+        assert service.wait(60) == code
 
 
 def test_ignored_signals_and_descriptors_are_as_without_us() -> None:
@@ -317,7 +317,7 @@ def test_a_service_that_ends_while_a_host_is_inside_ends_as_ever(python: Interpr
         with visit(int(service.stdout.readline())) as channel:
             channel.request("start", sensors=["gc", "threads", "loops", "memory"])
             door = _here(service.pid, python.root)
-            _, said = service.communicate("\n", timeout=30)
+            _, said = service.communicate("\n", timeout=60)
             assert (service.returncode, said, door.exists()) == (0, "", False)
 
 

@@ -131,7 +131,7 @@ def test_installed_removed_and_installed_again() -> None:
         assert service.stdout.readline() == "again\n"
         door_of(pid)
         print(file=service.stdin, flush=True)
-        assert service.wait(20) == 0
+        assert service.wait(60) == 0
 
 
 def _doors(pid: int) -> list[str]:
@@ -181,4 +181,4 @@ def test_who_is_inside_when_it_is_uninstalled_stays_until_the_visit_ends() -> No
             assert channel.hello().pid == pid
         until(lambda: not _doors(pid), "the thread in the door ends with the visit")
         print(file=service.stdin, flush=True)
-        assert service.wait(20) == 0
+        assert service.wait(60) == 0

@@ -208,7 +208,7 @@ def _unshared(python: Interpreter) -> Iterator[Interpreter]:
         pytest.skip("no unshare here to make namespaces")
     prefix = (unshare, "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", *python.argv_prefix)
     try:
-        subprocess.run([*prefix, "-c", ""], check=True, capture_output=True, timeout=20)
+        subprocess.run([*prefix, "-c", ""], check=True, capture_output=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"this sandbox makes no namespaces: {error}")
     yield Interpreter(f"{python.name}-unshared", python.version, prefix, python.root, python.executable)

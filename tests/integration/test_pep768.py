@@ -58,7 +58,7 @@ def pending(requests: Requests, tid: int) -> bool:
     return state is not None and requests._pending(state + requests._remote.support) == 1
 
 
-def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 40.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -162,7 +162,7 @@ def test_another_way_is_tried_when_nobody_comes(python: Interpreter) -> None:
 def test_a_service_may_refuse_by_an_audit_hook(python: Interpreter) -> None:
     with start_target("one_runs", "audited", python=python) as target:
         with pytest.raises(KdiagError) as error:
-            pep768.enter(read_facts(target.pid), SAY % 1, within_s=0.6)
+            pep768.enter(read_facts(target.pid), SAY % 1, within_s=3.0)
         assert error.value.reference == "script-not-run"
         assert scripts(target) == []
         assert target.lines == ()

@@ -58,7 +58,7 @@ def script(*argv: str) -> Iterator[subprocess.Popen[str]]:
 
 def end(process: subprocess.Popen[str]) -> None:
     """Let it end by itself; it must have nothing to complain about."""
-    out, err = process.communicate("go\n", timeout=20)
+    out, err = process.communicate("go\n", timeout=60)
     assert err == ""
     assert process.returncode == 0
     assert out == "['_thread', 'os', 'sys', 'threading'] True\n"
@@ -112,7 +112,7 @@ def unshare(*options: str) -> list[str]:
     """A command that runs another in namespaces of its own; skips the test where that is not allowed."""
     command = ["unshare", *options]
     try:
-        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=20)
+        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"{' '.join(command)} is not possible here: {error}")
     return command

@@ -114,7 +114,7 @@ def probed(python: Interpreter | None = None, env: Mapping[str, str] | None = No
         assert target.stderr == ""
 
 
-def until(condition: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+def until(condition: Callable[[], bool], what: str, within_s: float = 40.0) -> None:
     """Wait for something that another process does.
 
     Raises:

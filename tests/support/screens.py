@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kdiag.engine.live import Picture
 
-_WITHIN_S = 20.0
+_WITHIN_S = 40.0
 
 
 @dataclass

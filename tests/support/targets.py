@@ -69,7 +69,7 @@ class Target:
         """The JSON lines that it has printed since it was ready."""
         return tuple(self._reader.seen[1:])
 
-    def wait_for(self, key: str, timeout: float = 20.0) -> dict[str, Any]:
+    def wait_for(self, key: str, timeout: float = 60.0) -> dict[str, Any]:
         """The first later line that has `key`; raises when none comes within `timeout` seconds."""
         line = self._reader.wait_for(key, timeout)
         if line is None:
@@ -95,7 +95,7 @@ def start_target(
     *arguments: str | float,
     python: Interpreter | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = 20.0,
+    timeout: float = 60.0,
 ) -> Iterator[Target]:
     """Start a target, wait until it is ready, and reap it and all that it started.
 
@@ -189,7 +189,7 @@ def kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + 40.0
     while any(alive(process) for process in processes):
         assert time.monotonic() < deadline, f"not to be killed: {processes}"
         time.sleep(0.005)
@@ -277,7 +277,7 @@ def _reap(process: subprocess.Popen[str], mark: str) -> None:
     descendants = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=40)
     kill(descendants)
     while remaining := _marked({mark}):  # what had lost its parent, and what was forked meanwhile
         kill(remaining)
