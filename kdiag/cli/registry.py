@@ -45,7 +45,7 @@ COMMANDS = {
     "explain": Entry("Explain a verdict: meaning, detection, thresholds, remedies.", "explain"),
     "doctor": Entry("Say what this machine lets kdiag see, and how to get more.", "doctor"),
     "demo": Entry("Start a small sick service and watch kdiag diagnose it.", "demo"),
-    "schema": Entry("Print the JSON Schema of the report.", "schema"),
+    "schema": Entry("Print the JSON Schema of reports, triages, comparisons or playbooks.", "schema"),
     "completion": Entry("Print the shell completion script.", "completion"),
 }
 

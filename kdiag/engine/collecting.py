@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kdiag.attach.channel import Channel
     from kdiag.engine.inside import WayIn
     from kdiag.machinery.context import Context
+    from kdiag.sources.probe_collector import Collector
 
 _EVERY_S = 1.0  # a line
 _HINTS = {
@@ -95,13 +96,39 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """How the collector is set."""
+
+    thresholds: tuple[int, ...]
+    enabled: bool
+    frozen: int
+
+    @classmethod
+    def of(cls, account: CollectorAccount | Collector) -> Settings:
+        """As it was when this was told."""
+        return cls(account.thresholds, account.enabled, account.frozen)
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        switched = "" if self.enabled else ", switched off"
+        return f"thresholds {', '.join(map(str, self.thresholds))}, {self.frozen:,} objects frozen{switched}"
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
-    """A change and what it did: the time before, and as much after it. `undone`: it has been taken back again."""
+    """A change and what it did: the time before, and as much after it.
+
+    Attributes:
+        undone: it has been taken back again.
+        left: how the collector was set when that was done; None where it can no longer be asked.
+    """
 
     change: Change
     before: CollectorTotal
     after: CollectorTotal
     undone: bool
+    left: Settings | None
 
 
 Event = Stretch | Trace | CollectorTotal | Tried
@@ -159,7 +186,7 @@ class Collecting:
                 channel.request("keep")
         finally:  # the probe does so by itself when it leaves, but another host may keep it there
             undone = not kept and _undone(channel)
-        yield Tried(self.change, before, after, undone)
+        yield Tried(self.change, before, after, undone, _settings(channel))
 
     def _window(
         self, channel: Channel, context: Context, events: PerfEvents | None = None
@@ -235,6 +262,13 @@ def _undone(channel: Channel) -> bool:
         return bool(channel.request("undo").get("undone"))
     except KdiagError:  # it ended, and all with it
         return False
+
+
+def _settings(channel: Channel) -> Settings | None:
+    try:
+        return Settings.of(read_collector(channel, 0))
+    except KdiagError:  # it ended
+        return None
 
 
 def _traced(channel: Channel, since: int, began: float) -> tuple[int, Trace]:

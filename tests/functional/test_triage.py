@@ -46,6 +46,6 @@ def test_a_change_is_tried_verified_and_taken_back() -> None:
         left = kdiag("gc", target.pid, "--undo")
 
     assert (action["change"], action["undone"], action["verify"]) == ("gc.freeze()", True, "gc.share < 0.1")
-    assert action["helped"] == (action["after"]["share"] < 0.1)
-    assert action["after"]["frozen"] > 0
+    assert action["helped"] == (action["after"]["gc.share"] < 0.1)
+    assert action["after"]["gc.frozen"] > 0
     assert "nothing to take back" in left.out

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.support.contracts import checked
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,8 +25,8 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """Standard output, decoded."""
-        return json.loads(self.out)
+        """Standard output, decoded; it keeps the contract that it names."""
+        return checked(json.loads(self.out))
 
     @property
     def reference(self) -> str:

@@ -12,7 +12,7 @@ import click
 from kdiag.cli import exit_codes, output
 from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
 from kdiag.core.report import collector, native_code
-from kdiag.engine.collecting import Change, CollectorTotal, Stretch, Trace, Tried, collecting, undo
+from kdiag.engine.collecting import Change, CollectorTotal, Settings, Stretch, Trace, Tried, collecting, undo
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
 
@@ -162,7 +162,9 @@ def _lines(watch: Collecting, seen: list[CollectorTotal], style: Style) -> Itera
 
 def _outcome(tried: Tried) -> str:
     if tried.undone:
-        return f"{tried.change.words} was taken back."
+        before, left = Settings.of(tried.before.account), tried.left
+        again = f", and the collector is set as before: {left.words}" if left == before else ""
+        return f"{tried.change.words} was taken back{again}."
     return f"{tried.change.words} was kept. To take it back: kdiag gc {tried.after.facts.pid} --undo"
 
 

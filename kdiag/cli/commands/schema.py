@@ -1,4 +1,4 @@
-"""`kdiag schema`: the contract of the JSON report."""
+"""`kdiag schema`: the contracts of what is written as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from kdiag.cli import output
 from kdiag.cli.parameters import output_option
+from kdiag.core.playbooks import shape
 from kdiag.core.report import schema
 
 if TYPE_CHECKING:
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   kdiag schema > kdiag-report-v1.schema.json
+  kdiag schema triage > kdiag-triage-v1.schema.json
+  kdiag schema diff > kdiag-diff-v1.schema.json
 """
+_PLAYBOOK = "playbook"
 
 
 @click.command("schema", epilog=_EPILOG)
+@click.argument("name", type=click.Choice([*schema.NAMES, _PLAYBOOK]), default="report")
 @output_option
-def command(output_file: Path | None) -> None:
-    """Print the JSON Schema of `kdiag diagnose --format json`."""
-    output.write(schema.text().splitlines(), output_file)
+def command(name: str, output_file: Path | None) -> None:
+    """Print the JSON Schema of what a command writes with --format json, or of playbooks.
+
+    NAME is report (diagnose, the default), triage, diff, or playbook.
+    """
+    output.write((shape.text() if name == _PLAYBOOK else schema.text(name)).splitlines(), output_file)

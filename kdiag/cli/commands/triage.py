@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import diagnostics, exit_codes, looks, output
-from kdiag.cli.acted import action_lines, action_to_json
 from kdiag.cli.parameters import Duration, attach_option, fail_options, output_option, record_option, target_options
 from kdiag.core.model import INCONCLUSIVE
 from kdiag.core.playbooks.story import tell
-from kdiag.core.report import story
+from kdiag.core.report import html, markdown, story, trial
+from kdiag.core.report.markdown_triage import triage as markdown_triage
 from kdiag.engine.playbooks.acting import CHANGES, act, proposed
 from kdiag.engine.playbooks.circuit import count_run
 from kdiag.engine.playbooks.files import chosen, usable
@@ -26,11 +26,12 @@ from kdiag.errors import USAGE, KdiagError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kdiag.core.model import Severity
+    from kdiag.core.model import Report, Severity
     from kdiag.core.playbooks.model import Playbook
     from kdiag.core.playbooks.plan import Run
+    from kdiag.core.playbooks.story import Story
+    from kdiag.core.playbooks.trial import Trial
     from kdiag.engine.inside import WayIn
-    from kdiag.engine.playbooks.acting import Acted
 
 _EPILOG = """\b
 Examples:
@@ -41,7 +42,9 @@ Examples:
   kdiag triage 1234 --playbook deploy-check --baseline before.json
   kdiag triage --from shop.kdiag --explain     on what was recorded
   kdiag triage 1234 --act gc.freeze            try what is proposed: asks, measures, takes it back
+  kdiag triage 1234 --act gc.freeze --yes -f html -o triage.html
 """
+FORMATS = ("text", "json", "markdown", "html")
 
 
 @click.command("triage", epilog=_EPILOG)
@@ -65,7 +68,7 @@ Examples:
 @click.option("--yes", is_flag=True, help="Do not ask before the process is changed.")
 @click.option("--explain", is_flag=True, help="Each condition of each playbook with the values that it saw.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="An earlier report or recording.")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-f", "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
 @record_option
 @fail_options
@@ -100,10 +103,9 @@ def command(
         code = exit_codes.CANNOT_OBSERVE
     text = output.style(output_file)
     acting = partial(_acted, report.target.pid, done.runs, action or "", window_s, attach, yes=yes)
-    if form == "json":
-        acted = acting() if action and not interrupted else None
-        data = story.to_json(told, report, done.runs, code) | ({"action": action_to_json(acted)} if acted else {})
-        output.write(json.dumps(data, indent=2).splitlines(), output_file)
+    if form != "text":
+        tried = acting() if action and not interrupted else None
+        output.write(_document(form, told, report, done.runs, tried, code), output_file)
         return code
 
     def lines() -> Iterator[str]:
@@ -112,10 +114,24 @@ def command(
             told, report, done.runs, text, output.width(), explain=explain, passed_over=done.passed_over
         )
         if action and not interrupted:
-            yield from action_lines(acting(), text)
+            tried = acting()
+            yield from trial.lines(tried, text, output.width()) if tried else ("", "Nothing was changed.")
 
     output.write(lines(), output_file)
     return code
+
+
+def _document(
+    form: str, told: Story, report: Report, runs: tuple[Run, ...], tried: Trial | None, code: int
+) -> Iterator[str]:  # fmt: skip
+    """What is read when all is over: the story and what was tried, with the whole report."""
+    match form:
+        case "html":
+            return html.render(report, html.triage(told, report, runs, tried))
+        case "markdown":
+            return markdown.render(report, markdown_triage(told, report, runs, tried))
+        case _:
+            return iter(json.dumps(story.to_json(told, report, runs, code, tried), indent=2).splitlines())
 
 
 def _usable() -> list[Playbook]:
@@ -143,7 +159,7 @@ def _check_action(action: str | None, *, yes: bool, recorded: Path | None) -> No
         )  # fmt: skip
 
 
-def _acted(pid: int, runs: tuple[Run, ...], action: str, window_s: float, attach: WayIn, *, yes: bool) -> Acted | None:
+def _acted(pid: int, runs: tuple[Run, ...], action: str, window_s: float, attach: WayIn, *, yes: bool) -> Trial | None:
     """What became of the change; None where no playbook proposes it, or a person does not want it."""
     step = proposed(runs, action)
     if step is None:

@@ -56,6 +56,7 @@ _NUMBERS = {
     "gc.share": ("ratio", "of wall time in the cyclic collector"),
     "gc.longest_s": ("s", "the longest collection"),
     "gc.collections": ("/s", "collections"),
+    "gc.oldest": ("/s", "collections of the oldest generation"),
     "gc.asked": ("count", "collections asked for by hand"),
     "gc.frozen": ("objects", "put out of the collector's sight by gc.freeze"),
     "gil.waiting": ("threads", "that wait for the GIL, at a look"),
@@ -199,10 +200,12 @@ def _collector(window: Window, seen: Mapping[str, float]) -> Iterator[tuple[str,
         yield "gc.frozen", exact.frozen
         yield "gc.longest_s", exact.longest_s
         yield "gc.collections", round(sum(exact.collections) / exact.span_s, 2)
+        yield "gc.oldest", round(sum(exact.collections[-1:]) / exact.span_s, 2)
     elif (read := estimate(window)) is not None:
         yield "gc.longest_s", read.account.longest_s
         if read.account.span_s > 0:
             yield "gc.collections", round(sum(read.account.collections) / read.account.span_s, 2)
+            yield "gc.oldest", round(sum(read.account.collections[-1:]) / read.account.span_s, 2)
     yield "gc.share", seen.get("gc_share")
 
 

@@ -25,8 +25,8 @@ _TICKS = re.compile(r"`+")
 _STACK_WIDTH = 120
 
 
-def render(report: Report) -> Iterator[str]:
-    """The report, and its children's, worst first."""
+def render(report: Report, lead: Iterable[str] = ()) -> Iterator[str]:
+    """The report, and its children's, worst first; `lead` is Markdown that comes before them."""
     reports = tree.worst_first(report)
     level, sentence = tree.headline(reports[0])
     yield f"## {level}: {escape(sentence)}"
@@ -34,6 +34,7 @@ def render(report: Report) -> Iterator[str]:
     if len(reports) > 1:
         rows = [(str(one.target.pid), code(one.verdict), one.severity or "") for one in reports]
         yield from table(("PID", "verdict", "severity"), rows)
+    yield from lead
     for one in reports:
         if one is reports[0] or one.findings:
             yield from _process(one)

@@ -16,12 +16,14 @@ from kdiag.core.report.observed import identity
 from kdiag.core.report.style import PLAIN, Role, Style
 from kdiag.core.report.text_finding import finding_lines
 from kdiag.core.report.tree import headline
+from kdiag.core.report.trial import to_json as trial_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kdiag.core.model import Report
     from kdiag.core.playbooks.plan import Judged, Run
+    from kdiag.core.playbooks.trial import Trial
 
 SCHEMA = "kdiag.triage/v1"
 _INDENT = "  "
@@ -102,8 +104,10 @@ def _unmet(judged: Judged) -> str:
     return f"{judged.condition} is {'unknown' if judged.holds is None else str(judged.holds).lower()}"
 
 
-def to_json(story: Story, report: Report, runs: Sequence[Run], exit_code: int) -> dict[str, Any]:
-    """The story with the report and the paths behind it: `kdiag.triage/v1`."""
+def to_json(
+    story: Story, report: Report, runs: Sequence[Run], exit_code: int, trial: Trial | None = None
+) -> dict[str, Any]:
+    """The story with the report and the paths behind it, and what was tried: `kdiag.triage/v1`."""
     return {
         "schema": SCHEMA,
         "verdict": story.verdict,
@@ -122,6 +126,7 @@ def to_json(story: Story, report: Report, runs: Sequence[Run], exit_code: int) -
             "open": list(story.open),
         },
         "playbooks": [_run(run) for run in ranked_runs(report, runs)],
+        "action": None if trial is None else trial_to_json(trial),
         "report": report_to_json(report),
     }  # fmt: skip
 

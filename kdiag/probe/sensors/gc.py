@@ -39,7 +39,7 @@ class CollectorSensor:
         self._events: deque[Any] = deque(maxlen=_EVENTS)  # filled by the callbacks
         self._hooks = Hooks(self._events)
         self.trial = Trial()
-        self._frozen, self._frozen_until_ns = 0, 0
+        self._frozen, self._frozen_until_ns, self._frozen_after = 0, 0, 0
         self._call_s = 0.0
         self._lock = threading.Lock()  # guards all below; only threads of ours take it, never a callback
         self._since_ns = 0
@@ -168,8 +168,10 @@ class CollectorSensor:
 
     def _count_frozen(self, now_ns: int) -> int:
         """How many objects are frozen; the interpreter walks over all of them to tell, so it is seldom asked."""
-        if now_ns >= self._frozen_until_ns:
+        changes = self.trial.changes
+        if now_ns >= self._frozen_until_ns or changes != self._frozen_after:
             started = time.perf_counter_ns()
+            self._frozen_after = changes
             self._frozen = gc.get_freeze_count()
             self._frozen_until_ns = now_ns + _SELDOMER * (time.perf_counter_ns() - started)
         return self._frozen

@@ -23,10 +23,14 @@ class CannotTry(Exception):  # noqa: N818 - no error of ours
 
 
 class Trial:
-    """At most one change at a time: what it was before is `before`, empty while nothing is tried."""
+    """At most one change at a time: what it was before is `before`, empty while nothing is tried.
+
+    `changes` counts them, so that whoever remembers how something is set knows when that is out of date.
+    """
 
     def __init__(self) -> None:
         self.before: dict[str, Any] = {}
+        self.changes = 0
 
     def freeze(self) -> None:
         """Put all that is alive out of the collector's sight.
@@ -37,6 +41,7 @@ class Trial:
         self.check(freezes=True)
         self.before = {"frozen": True}
         gc.freeze()
+        self.changes += 1
 
     def set_thresholds(self, thresholds: list[int]) -> None:
         """Set the collector's thresholds, as `gc.set_threshold` takes them.
@@ -59,6 +64,7 @@ class Trial:
         """Take back what is tried; tell whether there was anything."""
         before, self.before = self.before, {}
         _take_back(before)
+        self.changes += 1
         return bool(before)
 
     def undo_kept(self) -> bool:
@@ -67,6 +73,7 @@ class Trial:
         if before:
             delattr(sys, _KEPT)
         _take_back(before)
+        self.changes += 1
         return bool(before)
 
     def check(self, *, freezes: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kdiag.cli.main import run
+from tests.support.contracts import checked
 
 FOLDER = Path(__file__).parents[2] / "recordings"
 HEALTHY, SICK = str(FOLDER / "healthy.kdiag"), str(FOLDER / "gc-pressure.kdiag")
@@ -46,7 +47,7 @@ def test_the_text_names_what_appeared_with_its_place_and_the_numbers_of_both(
 
 def test_json_is_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", HEALTHY, SICK, "--format", "json"]) == 1
-    data = json.loads(capsys.readouterr().out)
+    data = checked(json.loads(capsys.readouterr().out))
     assert data["schema"] == "kdiag.diff/v1"
     assert data["worse"] is True
     assert (data["before"]["verdict"], data["after"]["verdict"]) == ("healthy", "gc-pressure")

@@ -7,5 +7,6 @@
 """
 
 from kdiag.core.report.html.page import render
+from kdiag.core.report.html.triage import triage
 
-__all__ = ["render"]
+__all__ = ["render", "triage"]

@@ -79,3 +79,16 @@ def bar(evidence: Evidence) -> str:
         f'<rect class="value" y="4" width="{value}" height="8"/>{bounds}'
         f'<path class="threshold" d="M{threshold} 0V16"/></svg>'
     )
+
+
+def pair(before: object, after: object) -> str:
+    """Two values as bars, one above the other; "" where they are no two numbers, or both are zero."""
+    numbers = [each for each in (before, after) if isinstance(each, float) and math.isfinite(each) and each >= 0]
+    if len(numbers) != 2 or not max(numbers):
+        return ""
+    first, second = (round(_BAR * number / max(numbers), 1) for number in numbers)
+    return (
+        f'<svg class="bar" width="{_BAR}" height="16" viewBox="0 0 {_BAR} 16" aria-hidden="true">'
+        f'<rect class="earlier" y="1" width="{first}" height="6"/>'
+        f'<rect class="value" y="9" width="{second}" height="6"/></svg>'
+    )

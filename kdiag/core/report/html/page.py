@@ -15,13 +15,13 @@ from kdiag.core.report.html.markup import element, text
 from kdiag.core.report.observed import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kdiag.core.model import Report
 
 
-def render(report: Report) -> Iterator[str]:
-    """The page, line by line: the report, and its children's, worst first."""
+def render(report: Report, lead: Iterable[str] = ()) -> Iterator[str]:
+    """The page, line by line: the report, and its children's, worst first; `lead` is markup that comes before them."""
     reports = tree.worst_first(report)
     level, sentence = tree.headline(reports[0])
     yield from _head(f"{level}: {sentence}")
@@ -31,6 +31,7 @@ def render(report: Report) -> Iterator[str]:
     if len(reports) > 1:
         yield from _processes(reports)
     yield "<main>"
+    yield from lead
     for number, one in enumerate(reports):
         yield from _process(one, number, alone=len(reports) == 1)
     yield "</main>"

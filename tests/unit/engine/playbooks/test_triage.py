@@ -16,6 +16,7 @@ from kdiag.engine.playbooks.files import find, load
 from kdiag.engine.playbooks.looking import Fed, Given, recorded
 from kdiag.engine.playbooks.run import run as run_playbook
 from kdiag.errors import KdiagError
+from tests.support.contracts import checked
 
 if TYPE_CHECKING:
     from kdiag.core.playbooks.model import Playbook
@@ -34,7 +35,7 @@ CASES = [
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
     capsys.readouterr()
     code = run(["triage", *arguments, "--format", "json"])
-    return code, json.loads(capsys.readouterr().out)
+    return code, checked(json.loads(capsys.readouterr().out))
 
 
 def explained(capsys: pytest.CaptureFixture[str], name: str, file: Path) -> str:
