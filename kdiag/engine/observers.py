@@ -98,7 +98,7 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     )  # fmt: skip
     loops.append(loop("stacks", stacks.sample, stacks.period_s))
     chunk_s = _PROFILE_CHUNK_S if threads <= _MANY_THREADS else max(_PROFILE_CHUNK_S, window_s / 2 - _PROFILE_REST_S)
-    profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, chunk_s, clock)
+    profile = ProfileSource(facts.pid, threads, ids.of_ident, ids.of_host, chunk_s, clock, tempo)
     loops.append(loop("profile", profile.sample, lambda: 0.0))
     closers = [memory.close, *(each.close for each in (collector, heap) if each is not None)]
     return Observers(tuple(loops), limitations, tuple(closers))

@@ -45,7 +45,9 @@ class Tempo:
     Attributes:
         rate: how often to look, relative to what the sources would do by themselves; budgets stay above it.
         paused: not to look at all.
+        profile_hz: looks a second at the GIL's holder, as far as their budget allows; None: as the source would.
     """
 
     rate: float = 1.0
     paused: bool = False
+    profile_hz: float | None = None

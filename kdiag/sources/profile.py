@@ -6,12 +6,13 @@ py-spy counts while it runs and writes when it ends, so a window is built of chu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.model import ProfileSample
 from kdiag.machinery.clock import Clock
 from kdiag.sources.own_threads import PREFIX
+from kdiag.sources.pace import Tempo
 from kdiag.sources.pyspy import parse_profile
 from kdiag.sources.tools import run_py_spy
 
@@ -33,11 +34,13 @@ class ProfileSource:
     host_id: Callable[[int], int]
     chunk_s: float
     clock: Clock
+    tempo: Tempo = field(default_factory=Tempo)
 
     @property
     def rate_hz(self) -> int:
         """Looks a second: fewer with many threads, since py-spy walks their list to find the holder."""
-        return max(_SLOWEST_HZ, min(_FASTEST_HZ, _READS_PER_S // max(self.threads, 1)))
+        wished = _FASTEST_HZ if self.tempo.profile_hz is None else round(self.tempo.profile_hz)
+        return max(_SLOWEST_HZ, min(wished, _READS_PER_S // max(self.threads, 1)))
 
     def sample(self, ctx: Context) -> ProfileSample:
         """One chunk; shorter when the session ends meanwhile.
@@ -45,10 +48,10 @@ class ProfileSource:
         Raises:
             SourceError: py-spy could not profile the target.
         """
-        started = self.clock.now()
+        started, rate_hz = self.clock.now(), self.rate_hz
         output = run_py_spy(
             ["record", "--nonblocking", "--gil", "--threads", "--full-filenames", "--format", "raw",
-             "--rate", str(self.rate_hz), "--duration", str(max(1, round(self.chunk_s))),
+             "--rate", str(rate_hz), "--duration", str(max(1, round(self.chunk_s))),
              "--output", "{output}", "--pid", str(self.pid)],
             ctx, timeout_s=self.chunk_s + 20.0, finish_on_stop=True,
         )  # fmt: skip
@@ -59,4 +62,4 @@ class ProfileSource:
             if not stack.thread.startswith(PREFIX)
         )
         counted = sum(stack.count for stack in stacks)
-        return ProfileSample(now, now - started, max(counted, round(self.rate_hz * (now - started))), stacks)
+        return ProfileSample(now, now - started, max(counted, round(rate_hz * (now - started))), stacks)

@@ -14,10 +14,11 @@ import click
 from kdiag.cli import diagnostics, exit_codes, looks, output
 from kdiag.cli.parameters import Duration, attach_option, fail_options, output_option, record_option, target_options
 from kdiag.core.model import INCONCLUSIVE
+from kdiag.core.playbooks.actions import ACTIONS
 from kdiag.core.playbooks.story import tell
 from kdiag.core.report import html, markdown, story, trial
 from kdiag.core.report.markdown_triage import triage as markdown_triage
-from kdiag.engine.playbooks.acting import CHANGES, act, proposed
+from kdiag.engine.playbooks.acting import act, proposed, words
 from kdiag.engine.playbooks.circuit import count_run
 from kdiag.engine.playbooks.files import chosen, usable
 from kdiag.engine.playbooks.run import triage
@@ -62,8 +63,8 @@ FORMATS = ("text", "json", "markdown", "html")
     help="On what --record has kept, without a process.",
 )  # fmt: skip
 @click.option(
-    "--act", "action", type=click.Choice(list(CHANGES)),
-    help="Where a playbook proposes this change: make it, watch as long again, say whether it helped, take it back.",
+    "--act", "action", type=click.Choice(list(ACTIONS)),
+    help="Where a playbook proposes this: do it, watch as long again, say whether it helped, take it back.",
 )  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask before the process is changed.")
 @click.option("--explain", is_flag=True, help="Each condition of each playbook with the values that it saw.")
@@ -154,7 +155,7 @@ def _check_action(action: str | None, *, yes: bool, recorded: Path | None) -> No
         raise KdiagError("usage", "A recording cannot be changed.", hint="kdiag triage PID --act …", exit_code=USAGE)
     if not yes and not sys.stdin.isatty():
         raise KdiagError(
-            "not-confirmed", f"The process would be changed ({CHANGES[action].words}).", hint="Confirm with --yes.",
+            "not-confirmed", f"The process would be touched: {words(action)}.", hint="Confirm with --yes.",
             exit_code=USAGE,
         )  # fmt: skip
 
@@ -165,8 +166,8 @@ def _acted(pid: int, runs: tuple[Run, ...], action: str, window_s: float, attach
     if step is None:
         diagnostics.say(f"No playbook that ran proposes {action}: nothing was changed.")
         return None
-    words = CHANGES[action].words
-    if not yes and not click.confirm(f"Process {pid} will be changed for {window_s:g} s: {words}. Go on?", err=True):
+    what = words(action, step.about.text)
+    if not yes and not click.confirm(f"Process {pid}, risk {step.risk}: {what}. Go on?", err=True):
         return None
-    diagnostics.say(f"Trying {words}: {window_s:g} s without it, and {window_s:g} s with it")
+    diagnostics.say(f"Trying it, for {window_s:g} s at a time: {what}")
     return act(pid, step, window_s=window_s, way=attach)

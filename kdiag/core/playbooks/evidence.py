@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kdiag.core.catalog import VERDICTS
 from kdiag.core.collector import estimate, exact_share
 from kdiag.core.comparison import compare
+from kdiag.core.heap import churn, growth
 from kdiag.core.loop_delays import measured
 from kdiag.core.model import SEVERITIES, Wait
 from kdiag.core.series import trend
@@ -59,9 +60,13 @@ _NUMBERS = {
     "gc.oldest": ("/s", "collections of the oldest generation"),
     "gc.asked": ("count", "collections asked for by hand"),
     "gc.frozen": ("objects", "put out of the collector's sight by gc.freeze"),
+    "objects.count": ("objects", "that the collector watches, as far as was looked at"),
+    "objects.growth": ("objects/min", "growth of the types of which there are more at each count"),
+    "objects.created_share": ("ratio", "of those just created that are of the most frequent type"),
     "gil.waiting": ("threads", "that wait for the GIL, at a look"),
     "lock.waiting": ("threads", "that wait for a lock, at a look"),
     "stacks.samples": ("count", "looks at all stacks"),
+    "stacks.profiled": ("count", "looks at who holds the GIL, with its stack"),
     "stacks.running": ("threads", "that run, at a look"),
     "pool.count": ("count", "pools with workers or with something lent"),
     "pool.busy": ("ratio", "of the fullest pool taken, at the end"),
@@ -71,6 +76,10 @@ _NUMBERS = {
     "loops.delay_max_s": ("s", "the longest delay of a callback"),
     "loops.delay_mean_s": ("s", "what an event must wait on average"),
     "tasks.count": ("count", "asyncio's tasks"),
+    "tasks.orphans": ("count", "that nobody can end and nobody holds; of tasks.dump"),
+    "guard.writes": ("count", "to the dicts that are watched; of guard.dict"),
+    "guard.threads": ("threads", "that write to them"),
+    "guard.conflicts": ("count", "lost updates, and changes while a loop walked through"),
     "exceptions.per_s": ("/s", "exceptions that were logged, swallowed, or ended something"),
     "exceptions.count": ("count", "of them in the window"),
     "exceptions.ended": ("count", "of them that ended a thread, a task or a job"),
@@ -83,6 +92,8 @@ _OTHERS: dict[str, tuple[Kind, str]] = {
     "report.verdict": ("text", "the verdict of the worst finding; healthy; inconclusive"),
     "report.access": ("text", "process, stacks, or probe"),
     "report.ended": ("bool", "the process ended meanwhile"),
+    "objects.growing": ("text", "the type that grows most"),
+    "objects.created": ("text", "the most frequent type of those just created"),
     "process.listening": ("bool", "it listens on a socket"),
     "pool.full": ("bool", "a pool has no idle worker, or has lent everything, at the end"),
     "baseline.worse": ("bool", "a finding of warning or more appeared or became graver"),
@@ -128,8 +139,8 @@ def evidence_of(window: Window, report: Report, baseline: Report | None = None) 
     """
     seen = dict(vitals(window))
     values = (
-        *_report(report, window), *_process(window, seen), *_collector(window, seen), *_stacks(window),
-        *_inside(window, seen), *_findings(report), *(_against(baseline, report) if baseline else ()),
+        *_report(report, window), *_process(window, seen), *_collector(window, seen), *_objects(window),
+        *_stacks(window), *_inside(window, seen), *_findings(report), *(_against(baseline, report) if baseline else ()),
     )  # fmt: skip
     return nested(values)
 
@@ -209,8 +220,25 @@ def _collector(window: Window, seen: Mapping[str, float]) -> Iterator[tuple[str,
     yield "gc.share", seen.get("gc_share")
 
 
+def _objects(window: Window) -> Iterator[tuple[str, Value | None]]:
+    counts = [sample.count for sample in window.heap if sample.count is not None]
+    if counts:
+        yield "objects.count", counts[-1].looked
+    grown = growth(window.heap)
+    if grown is not None and grown.span_s > 0:
+        yield "objects.growth", round(sum(each.rise for each in grown.types) * 60 / grown.span_s, 1)
+        yield "objects.growing", grown.types[0].name if grown.types else ""
+    created = churn(window.heap)
+    if created is not None and created.types:
+        name, count = created.types[0]
+        yield "objects.created", name
+        yield "objects.created_share", round(count / created.looked, 3)
+
+
 def _stacks(window: Window) -> Iterator[tuple[str, Value | None]]:
     looks = len(window.stacks)
+    if window.profile:
+        yield "stacks.profiled", sum(sample.looks for sample in window.profile)
     if not looks:
         return
     yield "stacks.samples", looks

@@ -68,6 +68,7 @@ class Step:
     Attributes:
         collect: what is looked at, by a name of `COLLECTS`.
         duration: how much must have been seen, as written: a duration or "${params.NAME}".
+        rate: how often a second is to be looked at where the time goes, as far as the budget allows; None: as it is.
         timeout: how long to wait for it at most, seconds.
         retries, delay: how often to look again where nothing was to be seen, and seconds between.
         goes_on: whether the playbook goes on by the default where the look fails.
@@ -82,11 +83,18 @@ class Step:
     goes_on: bool
     outcomes: tuple[Outcome, ...]
     at: At
+    rate: float | None = None
+    rate_at: At = At()
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What the person is told to do; `when` it applies, and what shows that it helped."""
+    """What the person is told to do; `when` it applies, and what shows that it helped.
+
+    Attributes:
+        risk_at: where the risk is written, or the step begins.
+        about: what the action is about, as `with.name` says; of `guard.dict` the dict, empty for all.
+    """
 
     title: str
     detail: str
@@ -97,6 +105,8 @@ class NextStep:
     when: Text
     verify: Text
     at: At
+    risk_at: At = At()
+    about: Text = Text("")
 
 
 @dataclass(frozen=True, slots=True)

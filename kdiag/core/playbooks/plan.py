@@ -33,6 +33,7 @@ COLLECTS: Mapping[str, Collect] = {
     "verdict": Collect(("findings", "report"), "process", "what the detectors conclude"),
     "process.vitals": Collect(("process",), "process", "CPU, memory, threads, descriptors, children"),
     "gc.stats": Collect(("gc",), "stacks", "what the cyclic collector does"),
+    "gc.objects": Collect(("objects",), "stacks", "the objects that the collector watches, by type"),
     "stacks.sample": Collect(("stacks", "gil", "lock"), "stacks", "what every thread does, and what it waits for"),
     "pools.state": Collect(("pool",), "probe", "pools: how full, what waits"),
     "loops.delays": Collect(("loops", "tasks"), "probe", "event loops: how late callbacks come"),

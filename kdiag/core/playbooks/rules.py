@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kdiag.core.playbooks.actions import ACTIONS
 from kdiag.core.playbooks.evidence import FIELDS, GROUPS
 from kdiag.core.playbooks.expressions import LONGEST, PARAMETER, parts, paths, placeholders
 from kdiag.core.playbooks.model import END, At, Playbook, Problem, Step, Text
+from kdiag.core.playbooks.shape import RISKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+FASTEST_HZ = 1000
 CheckPart = Callable[[str, "Playbook"], tuple[str, str, int] | None]
 """What is wrong with one part of a condition: rule, message, and offset in it; None for nothing."""
 
@@ -37,7 +40,8 @@ RULES = {
     "bad-condition": "A condition that is no CEL.",
     "braces": "Braces in a condition: they are for messages only.",
     "missing-runbook": "No page for people, or one that is not there.",
-    "change-without-confirm": "A step that changes the process without asking.",
+    "change-without-confirm": "A step that changes the process, or an action, without asking.",
+    "undeclared-risk": "A step that does more to the process than the playbook declares, and asks nobody.",
 }
 
 
@@ -46,7 +50,7 @@ def lint(playbook: Playbook, check: CheckPart) -> list[Problem]:
     found = [
         *_ids(playbook), *_nexts(playbook), *_defaults(playbook), *_reachable(playbook), *_cycles(playbook),
         *_conditions(playbook, check), *_messages(playbook), *_parameters(playbook), *_runbook(playbook),
-        *_changes(playbook), *_inputs(playbook),
+        *_changes(playbook), *_risks(playbook), *_rates(playbook), *_inputs(playbook),
     ]  # fmt: skip
     return sorted(set(found))
 
@@ -204,9 +208,35 @@ def _changes(playbook: Playbook) -> Iterator[Problem]:
         if each.risk == "change" and not each.confirm:
             message = f"{each.title!r} changes the process without asking."
             yield Problem(each.at, "change-without-confirm", message, "Add confirm: true.")
-        if each.action and each.risk != "change":
-            message = f"The action {each.action.text} changes the process, so its risk is change."
-            yield Problem(each.action.at, "change-without-confirm", message, "Write risk: change, confirm: true.")
+        action = ACTIONS.get(each.action.text)
+        if action is None:
+            continue
+        if RISKS.index(each.risk) < RISKS.index(action.risk):
+            message = f"The action {each.action.text} has the risk {action.risk}."
+            hint = f"Write risk: {action.risk}, confirm: true."
+            yield Problem(each.action.at, "change-without-confirm", message, hint)
+        elif not each.confirm and each.risk != "change":
+            message = f"The action {each.action.text} would be done without asking."
+            yield Problem(each.at, "change-without-confirm", message, "Add confirm: true.")
+
+
+def _risks(playbook: Playbook) -> Iterator[Problem]:
+    """A person who is asked decides by what the question says; for all else the playbook must speak beforehand."""
+    for each in playbook.next_steps:
+        if not each.confirm and RISKS.index(each.risk) > RISKS.index(playbook.risk):
+            message = f"{each.title!r} has the risk {each.risk}, and the playbook declares {playbook.risk}."
+            hint = f"Write requires: {{risk: {each.risk}}}, or let a person be asked: confirm: true."
+            yield Problem(each.risk_at, "undeclared-risk", message, hint)
+
+
+def _rates(playbook: Playbook) -> Iterator[Problem]:
+    for step in playbook.steps:
+        if step.rate is not None and not 0 < step.rate <= FASTEST_HZ:
+            message = f"A rate of {step.rate:g} a second is not possible."
+            yield Problem(step.rate_at, "wrong-value", message, f"Above 0, and {FASTEST_HZ} at most.")
+        elif step.rate is not None and step.collect.text != "stacks.sample":
+            message = f"A rate means nothing to {step.collect.text}: it is of stacks.sample."
+            yield Problem(step.rate_at, "wrong-value", message, "Leave it out.")
 
 
 def _inputs(playbook: Playbook) -> Iterator[Problem]:

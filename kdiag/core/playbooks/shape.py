@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from kdiag.core.playbooks.actions import ACTIONS
+from kdiag.core.playbooks.model import Risk
 from kdiag.core.playbooks.plan import COLLECTS
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Key:
     choices: tuple[str, ...] = ()
 
 
-RISKS = ("read-only", "attach", "hook", "change")
+RISKS = get_args(Risk)
 RESULTS = ("ok", "info", "warning", "critical", "inconclusive")
 
 PARTS: Mapping[str, Mapping[str, Key]] = {
@@ -77,7 +79,7 @@ PARTS: Mapping[str, Mapping[str, Key]] = {
     },
     "requires": {
         "access": Key("text", "the least access that shows all it asks for", False, ("process", "stacks", "probe")),
-        "risk": Key("text", "the most that it does to the process", False, RISKS),
+        "risk": Key("text", "the most that it does or proposes without asking a person", False, RISKS),
     },
     "limits": {
         "duration": Key("duration", "a run ends after it"),
@@ -97,7 +99,10 @@ PARTS: Mapping[str, Mapping[str, Key]] = {
         "on_error": Key("text", "what follows where the look fails", False, ("stop", "continue")),
         "outcomes": Key("outcome[]", "what may come of it; the first that holds is taken", True),
     },
-    "with": {"duration": Key("duration", "how much must have been seen: a duration, or ${params.NAME}")},
+    "with": {
+        "duration": Key("duration", "how much must have been seen: a duration, or ${params.NAME}"),
+        "rate": Key("number", "looks a second at where the time goes, as far as the budget allows; of stacks.sample"),
+    },
     "retry": {
         "count": Key("int", "so often", True),
         "delay": Key("duration", "with so long between"),
@@ -116,12 +121,14 @@ PARTS: Mapping[str, Mapping[str, Key]] = {
         "title": Key("text", "what to do, in a few words", True),
         "detail": Key("text", "how, and why"),
         "command": Key("text", "a command; {{ target.pid }} is filled in"),
-        "action": Key("text", "a change that kdiag can try", False, ("gc.freeze", "gc.threshold")),
+        "action": Key("text", "what kdiag can try", False, tuple(ACTIONS)),
+        "with": Key("acts_on", "on what"),
         "risk": Key("text", "what it does to the process", False, RISKS),
         "confirm": Key("bool", "whether a person is asked before"),
         "when": Key("condition", "when it applies"),
         "verify": Key("condition", "what shows that it helped"),
     },
+    "acts_on": {"name": Key("text", "the dict that guard.dict watches, module:NAME; all of them where it is left out")},
     "test": {
         "name": Key("text", "what it shows", True),
         "inputs": Key("any", 'values by group and name; a series is "0.62x6", "1+1x5" or "1 2 _ 4"', True),

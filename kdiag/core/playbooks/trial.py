@@ -28,6 +28,7 @@ class Trial:
         before, after: the values that it is about.
         verify: what the playbook wants to see, before and after; None where it does not say.
         undone: whether it was taken back.
+        found: what it brought to light, in lines.
         settings: of the process, before it was tried and after it was taken back; "" where that is not known.
     """
 
@@ -39,6 +40,7 @@ class Trial:
     verify: tuple[Judged, Judged] | None
     undone: bool
     settings: tuple[str, str] = ("", "")
+    found: tuple[str, ...] = ()
 
     @property
     def helped(self) -> bool | None:

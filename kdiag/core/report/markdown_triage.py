@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kdiag.core.playbooks.story import ranked_runs
 from kdiag.core.report import trial as words
-from kdiag.core.report.markdown import code, escape, table
+from kdiag.core.report.markdown import code, escape, fenced, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,3 +47,5 @@ def _trial(trial: Trial) -> Iterator[str]:
     _, outcome = words.outcome(trial)
     yield from (f"{escape(line)}  " for line in (outcome, words.ended(trial)) if line)
     yield ""
+    if trial.found:
+        yield from (*fenced(trial.found, ""), "")

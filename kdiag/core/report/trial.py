@@ -34,19 +34,28 @@ def lines(trial: Trial, style: Style = PLAIN, width: int = 80) -> Iterator[str]:
         yield f"{style.paint(role, lead)}{colon}{rest}"
         yield from more
     yield from wrap(ended(trial), width)
+    if trial.found:
+        yield from ("", *trial.found)
 
 
 def rows(trial: Trial) -> Iterator[tuple[str, str, str]]:
     """Each value with its meaning, before and after."""
     for path, _, before, after in trial.rows():
-        yield f"{path}: {FIELDS[path].meaning}", worded(path, before), worded(path, after)
+        earlier = worded(path, before) if trial.before else "-"
+        yield f"{path}: {FIELDS[path].meaning}", earlier, worded(path, after)
 
 
 def outcome(trial: Trial) -> tuple[Role, str]:
-    """Whether what the playbook wants came true, with the values; "" where it does not say what it wants."""
+    """Whether what the playbook wants came true, with the values; "" where it does not say what it wants.
+
+    Of an action that only looks there is nothing before it.
+    """
     if trial.verify is None:
         return "quiet", ""
     before, after = trial.verify
+    if not trial.before:
+        word = "Confirmed" if trial.helped else "Not confirmed"
+        return "good" if trial.helped else "warning", f"{word}: {after.condition} ({_seen(after)})."
     seen = f"{after.condition} ({_seen(before)} before, {_seen(after)} after)."
     if trial.helped is None:
         return "warning", f"Whether it helped was not to be seen: {seen}"
@@ -80,6 +89,7 @@ def to_json(trial: Trial) -> dict[str, Any]:
         "undone": trial.undone,
         "settings": {"before": trial.settings[0], "afterwards": trial.settings[1]},
         "restored": trial.restored,
+        "found": list(trial.found),
     }
 
 

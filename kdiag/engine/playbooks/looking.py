@@ -45,6 +45,9 @@ class Looking(Protocol):
     def again(self, delay_s: float) -> Evidence:
         """The evidence so much later."""
 
+    def wish(self, rate_hz: float) -> None:
+        """Look so often a second at where the time goes from now on, as far as the budget allows."""
+
     def elapsed_s(self) -> float:
         """Seconds since the beginning."""
 
@@ -71,6 +74,9 @@ class Given:
     def again(self, delay_s: float) -> Evidence:  # noqa: ARG002 - the protocol
         """The same."""
         return self.evidence
+
+    def wish(self, rate_hz: float) -> None:
+        """It was looked at already."""
 
     def elapsed_s(self) -> float:
         """No time passes."""
@@ -103,6 +109,9 @@ class Fed:
     def again(self, delay_s: float) -> Evidence:  # noqa: ARG002 - the protocol
         """The next values."""
         return self.look(0.0, 0.0)
+
+    def wish(self, rate_hz: float) -> None:
+        """Nothing is looked at."""
 
     def elapsed_s(self) -> float:
         """No time passes."""
@@ -152,6 +161,10 @@ class Watching:
         if not self.session.ended:
             REAL.wait(self.context.done, delay_s)
         return self._conclude(self.elapsed_s())
+
+    def wish(self, rate_hz: float) -> None:
+        """The highest rate that any playbook asks for."""
+        self.session.tempo.profile_hz = max(rate_hz, self.session.tempo.profile_hz or 0.0)
 
     def elapsed_s(self) -> float:
         """Seconds since the beginning."""

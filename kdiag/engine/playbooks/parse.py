@@ -38,6 +38,7 @@ _TEXTS = {"text", "name", "condition", "duration"}
 _OTHERS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "int": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0, "a whole number"),
+    "number": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"),
     "value": (lambda value: isinstance(value, bool | int | float | str), "a text, a number, or true or false"),
     "map": (lambda value: isinstance(value, dict), "a table"),
     "any": (lambda value: isinstance(value, dict), "a table"),
@@ -230,6 +231,7 @@ def _step(node: Node) -> Step:
         retries=_plain(retry, "count", 0), delay=_seconds(retry, "delay", 1.0),
         goes_on=_plain(node, "on_error", "stop") == "continue",
         outcomes=tuple(_outcome(each) for each in node.value["outcomes"].value), at=node.value["id"].at,
+        rate=_plain(_get(node, "with"), "rate", None), rate_at=_text(_get(node, "with"), "rate").at,
     )  # fmt: skip
 
 
@@ -244,7 +246,8 @@ def _next_step(node: Node) -> NextStep:
     return NextStep(
         title=node.value["title"].value, detail=_plain(node, "detail"), command=_plain(node, "command"),
         action=_text(node, "action"), risk=_plain(node, "risk", "read-only"), confirm=_plain(node, "confirm", False),
-        when=_text(node, "when"), verify=_text(node, "verify"), at=node.at,
+        when=_text(node, "when"), verify=_text(node, "verify"), at=node.at, risk_at=_text(node, "risk").at,
+        about=_text(_get(node, "with"), "name"),
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ def run(playbook: Playbook, looking: Looking, params: Mapping[str, Any] | None =
     given = floats({**playbook.params, **(params or {})})
     taken: list[Taken] = []
     evidence: Evidence = {"params": given}
+    _wish(playbook, looking)
     step, stopped, began = playbook.steps[0] if playbook.steps else None, "", looking.elapsed_s()
     while step is not None and not stopped:
         if looking.elapsed_s() - began > playbook.limits.duration:
@@ -86,6 +87,8 @@ def triage(
         named: whether a person has named them; then all are run.
         begin: called before each that is run; a KdiagError keeps it from running, and is told.
     """
+    for playbook in playbooks if named else ():
+        _wish(playbook, looking)
     evidence = looking.look(window_s, window_s + 60.0)
     runs: list[Run] = []
     passed_over: list[Run] = []
@@ -112,6 +115,12 @@ def on_report(name: str, report: Report) -> Run:
     if report.window is None:
         raise KdiagError("no-evidence", "What this report was made of is not known.", hint="kdiag triage PID")
     return run(load(find(name)), Given(report, evidence_of(report.window, report)))
+
+
+def _wish(playbook: Playbook, looking: Looking) -> None:
+    rates = [step.rate for step in playbook.steps if step.rate is not None]
+    if rates:
+        looking.wish(max(rates))
 
 
 def _take(step: Step, looking: Looking, params: Mapping[str, Any]) -> tuple[Taken, Evidence]:

@@ -69,4 +69,7 @@ def _trial(trial: Trial) -> Iterator[str]:
     if outcome:
         lead, colon, rest = outcome.partition(":")
         yield f"<p>{element('strong', lead, role)}{colon}{text(rest)}</p>"
-    yield f"{element('p', words.ended(trial))}</section>"
+    yield element("p", words.ended(trial))
+    if trial.found:
+        yield '<pre tabindex="0">' + "\n".join(map(text, trial.found)) + "</pre>"
+    yield "</section>"

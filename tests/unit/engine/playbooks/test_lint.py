@@ -76,6 +76,19 @@ BAD = [
     ("  runbook_url: https://example.org/mine\n", "", "missing-runbook", 4, 3, "docs mine"),
     (", confirm: true", "", "change-without-confirm", 24, 9, "confirm: true"),
     ("risk: change, ", "", "change-without-confirm", 24, 33, "risk: change"),
+    (
+        "gc.freeze, risk: change, confirm: true", "guard.dict, risk: hook",
+        "change-without-confirm", 24, 9, "confirm: true",
+    ),
+    (
+        "confirm: true}", "confirm: true}\n      - {title: Trace it, risk: hook}",
+        "undeclared-risk", 25, 33, "declares read-only. Write requires: {risk: hook}",
+    ),
+    (
+        "collect: stacks.sample", "collect: stacks.sample\n      with: {rate: 5000}",
+        "wrong-value", 20, 20, "1000 at most",
+    ),
+    ('window}"}', 'window}", rate: 10}', "wrong-value", 14, 50, "of stacks.sample"),
     ("spec:", "spec: [", "yaml", 8, 3, "no YAML"),
 ]  # fmt: skip
 
