@@ -183,6 +183,7 @@ SICK = (
             r"dramatiq's thread pool is exhausted \(2 workers, at \S+:{linger}\)",
         ),
     ),
+    Case("pool-celery-prefork", "celery_prefork", "pool-exhaustion", object="Celery's pool", needs=("celery",)),
     Case("pool-apscheduler", "apscheduler_worker", "pool-exhaustion", needs=("apscheduler",)),
     Case(
         "deadlock-two-locks",
@@ -377,6 +378,7 @@ LOOK_ALIKES = (
     _healthy("busy-gunicorn", "gunicorn_gthread", needs=GUNICORN, load=FULL),
     _healthy("busy-waitress", "flask_waitress", needs=WAITRESS, load=FULL),
     _healthy("busy-every-kind", "pools_of_every_kind", "busy", needs=CLIENTS + POSTGRES),
+    _healthy("busy-celery-prefork", "celery_prefork", "busy", needs=("celery",)),
     _healthy("consumers", "pool_consumers", notes="all workers taken for ever, by design; nothing queued"),
     _healthy("cpu-batch", "cpu_batch", notes="cpu-hot-loop at info is right"),
     _healthy("gevent", "gevent_service", needs=("gevent",), notes="no probe gets in"),
