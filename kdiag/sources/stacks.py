@@ -89,7 +89,7 @@ class StackSource:
         after = self._read_states()
         before_by_id = {thread.thread_id: thread for thread in self._last if thread.thread_id}
         threads = tuple(
-            _with_state(recognised(thread, before_by_id.get(thread.thread_id)), after)
+            _with_state(main_named(recognised(thread, before_by_id.get(thread.thread_id)), self.pid), after)
             for thread in (replace(each, thread_id=self.host_id(each.thread_id)) for each in threads)
             if not self.own_threads.has(thread.thread_id, thread.name)
         )
@@ -135,6 +135,12 @@ def recognised(thread: ThreadSample, before: ThreadSample | None) -> ThreadSampl
     if thread.ident == thread.thread_id:  # pystack knows no other
         thread = replace(thread, ident=before.ident)
     return replace(thread, name=before.name) if thread.name == nameless(thread.ident) else thread
+
+
+def main_named(thread: ThreadSample, pid: int) -> ThreadSample:
+    """The thread by the name that Python gives to the main one: a program that imports no `threading` has no names."""
+    nobody = thread.thread_id == pid and thread.name == nameless(thread.ident)
+    return replace(thread, name="MainThread") if nobody else thread
 
 
 def _with_state(thread: ThreadSample, states: Mapping[int, ThreadState]) -> ThreadSample:

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 FILE = "/srv/shop/cache.py"
+LISTED = """
+class Lister:
+    nodes = {}
+    def get(self, name):
+        return self.nodes.get(name)
+lister = Lister()
+def place(pod):
+    node = lister.get("b")  # ORIGIN
+    return node.name  # CULPRIT
+def main():
+    return place("p")
+"""
 _HERE = __file__
 
 

@@ -17,47 +17,14 @@ from typing import Any, Callable, ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.targets.sensors._load import say, sensor
-
-ran: list[str] = []  # whatever of the classes' own code runs while they are looked at
-
-
-class Touchy(type):
-    """Notes whatever is asked of a class."""
-
-    def __hash__(cls) -> int:
-        ran.append("hash of the class")
-        return id(cls)
-
-    def __eq__(cls, other: object) -> bool:
-        ran.append("eq of the class")
-        return cls is other
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        ran.append("subclass")
-        return False
+from tests.targets.sensors._touchy import Object, ran
 
 
-class Session(metaclass=Touchy):
-    """Notes whatever is asked of it."""
+class Session(Object):
+    """What is kept."""
 
     def __init__(self) -> None:
         self.user = "x" * 5_000
-
-    def __getattribute__(self, name: str) -> Any:
-        ran.append(f"attribute {name}")
-        return object.__getattribute__(self, name)
-
-    def __eq__(self, other: object) -> bool:
-        ran.append("eq")
-        return self is other
-
-    def __hash__(self) -> int:
-        ran.append("hash")
-        return 1
-
-    def __len__(self) -> int:
-        ran.append("len")
-        return 1
 
 
 class Bag(dict):  # type: ignore[type-arg]

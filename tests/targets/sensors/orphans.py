@@ -14,39 +14,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.targets.sensors._load import say, sensor
+from tests.targets.sensors._touchy import Object, ran
 
 LONG = 100.0
-ran: list[str] = []
 kept: set[Any] = set()
 queues: list[Any] = []
 
 
-class Touchy(type):
-    """Notes whatever is asked of a class."""
-
-    def __hash__(cls) -> int:
-        ran.append("hash of the class")
-        return id(cls)
-
-    def __eq__(cls, other: object) -> bool:
-        ran.append("eq of the class")
-        return cls is other
-
-
-class Job(metaclass=Touchy):
-    """Notes whatever is asked of it; what every task has in a variable."""
-
-    def __getattribute__(self, name: str) -> Any:
-        ran.append(f"attribute {name}")
-        return object.__getattribute__(self, name)
-
-    def __eq__(self, other: object) -> bool:
-        ran.append("eq")
-        return self is other
-
-    def __hash__(self) -> int:
-        ran.append("hash")
-        return 1
+class Job(Object):
+    """What every task has in a variable."""
 
 
 async def lost_future() -> None:

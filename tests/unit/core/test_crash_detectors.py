@@ -11,23 +11,11 @@ from kdiag.core.detectors import nil_dereference, unhandled_crash
 from kdiag.core.model import CrashAccount, CrashFrame, CrashGroup, NilUsed, Severity, Window
 from kdiag.core.series import poisson_low
 from kdiag.core.verdict import conclude
-from tests.support.crashes import FILE, crash, marked
+from tests.support.crashes import FILE, LISTED, crash, marked
 from tests.support.inside import with_probe
 from tests.support.windows import SITE, STDLIB, found, idle_main, scene
 
-SOURCE = """
-class Lister:
-    nodes = {}
-    def get(self, name):
-        return self.nodes.get(name)
-lister = Lister()
-def place(pod):
-    node = lister.get("b")  # ORIGIN
-    return node.name  # CULPRIT
-def main():
-    return place("p")
-"""
-NIL, SOURCES = crash(SOURCE)
+NIL, SOURCES = crash(LISTED)
 
 
 def told(group: CrashGroup, by: str, count: int, ended: int = 0, **changes: Any) -> CrashGroup:
@@ -44,7 +32,7 @@ def window(*groups: CrashGroup, sources: dict[str, str] = SOURCES, seconds: floa
 
 def caught(handler: str) -> tuple[CrashGroup, dict[str, str]]:
     """The crash, raised where a handler is around it."""
-    source = SOURCE.replace(
+    source = LISTED.replace(
         'return place("p")', f'try:\n        return place("p")\n    {handler}\n        pass\ndef other(): pass'
     )
     frames = (NIL.frames[0], replace(NIL.frames[1], line=12, span=None))
@@ -53,7 +41,7 @@ def caught(handler: str) -> tuple[CrashGroup, dict[str, str]]:
 
 def test_a_thread_that_ended_is_a_warning_with_expression_name_and_origin() -> None:
     finding = found(nil_dereference.detect(window(told(NIL, "threading.excepthook", 1, 1))))
-    (culprit,), (origin,) = marked(SOURCE, "CULPRIT"), marked(SOURCE, "ORIGIN")
+    (culprit,), (origin,) = marked(LISTED, "CULPRIT"), marked(LISTED, "ORIGIN")
     assert finding.title == (
         f"node.name raised AttributeError once at cache.py:{culprit} and ended thread 'worker': "
         f"node was None, from `node = lister.get('b')` at cache.py:{origin}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kdiag.core.model import CrashAccount, CrashGroup
 from kdiag.tui.present.crashes import Explained, fingerprints
 from kdiag.tui.present.table import line
-from tests.support.crashes import crash, marked
+from tests.support.crashes import LISTED, crash, marked
 from tests.support.feeds import picture
 from tests.support.inside import with_probe
 from tests.support.windows import idle_main, scene
@@ -17,19 +17,7 @@ if TYPE_CHECKING:
     from kdiag.engine.live import Picture
     from kdiag.tui.present.listing import Listing
 
-SOURCE = """
-class Lister:
-    nodes = {}
-    def get(self, name):
-        return self.nodes.get(name)
-lister = Lister()
-def place(pod):
-    node = lister.get("b")  # ORIGIN
-    return node.name  # CULPRIT
-def main():
-    return place("p")
-"""
-NIL, SOURCES = crash(SOURCE)
+NIL, SOURCES = crash(LISTED)
 ENDED = replace(NIL, count=3, ended=1, by={"threading.excepthook": 3})
 SWALLOWED = replace(NIL, number=2, type="shop.TooLate", message="", kind="other", count=7, by={"sys.monitoring": 7})
 
@@ -51,7 +39,7 @@ def shown(seen: Picture, wanted: str = "") -> Listing:
 def test_each_fingerprint_is_a_row_with_what_became_of_it() -> None:
     listing = shown(crashing(SWALLOWED, ENDED, raises=False))
     rows = [line(listing.table.columns, row).plain for row in listing.table.rows]
-    (culprit,) = marked(SOURCE, "CULPRIT")
+    (culprit,) = marked(LISTED, "CULPRIT")
 
     assert "10 exceptions in 10 s, at 2 places; swallowed ones are not seen" in listing.summary.plain
     assert rows[0].split()[:6] == ["▲", "AttributeError", "3", "0.3/s", "1", "ended"]
@@ -62,7 +50,7 @@ def test_each_fingerprint_is_a_row_with_what_became_of_it() -> None:
 
 def test_of_a_none_it_is_told_first_where_it_came_from() -> None:
     listing = shown(crashing(ENDED))
-    (origin,), row = marked(SOURCE, "ORIGIN"), listing.table.rows[0]
+    (origin,), row = marked(LISTED, "ORIGIN"), listing.table.rows[0]
     below = "\n".join(text.plain for text in listing.below(row, 80))
 
     assert "node was None" in below
