@@ -25,6 +25,7 @@ from tests.support.visits import Ward, use, visit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CLEAN_WITHIN_S = 30.0  # signals may make a thread run our request late; what it starts leaves after ten
 VISITS = 2 if os.environ.get("KDIAG_SLOW") == "short" else 10
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -78,10 +79,10 @@ def test_no_signal_is_lost(python: Interpreter) -> None:
         with subprocess.Popen(command) as sender:
             while sender.poll() is None:
                 visit(target.pid)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while ward.account()["heard"] != 3_000:
             assert time.monotonic() < deadline, ward.account()["heard"]
-        ward.assert_clean()
+        ward.assert_clean(CLEAN_WITHIN_S)
 
 
 def test_a_stopped_target_is_refused_and_stays_stopped() -> None:

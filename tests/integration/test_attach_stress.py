@@ -24,7 +24,7 @@ CYCLES = 5 if SHORT else 50
 CYCLES_IN_A_CONVOY = 2 if SHORT else 26  # there each takes seconds
 STAY_S = 2.0 if SHORT else 30.0
 CYCLES_IN_A_STATE = 1 if SHORT else 5
-CLEAN_WITHIN_S = 15.0  # a main thread that slept may run our request late; what it starts leaves after ten
+CLEAN_WITHIN_S = 30.0  # a main thread that slept may run our request late; what it starts leaves after ten
 
 TARGETS = {
     "collecting": ("stress_collecting",),

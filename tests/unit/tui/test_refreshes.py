@@ -24,6 +24,7 @@ WARM = 20  # of each view: what the toolkit makes once is there then
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_thousand_refreshes_leave_nothing_behind() -> None:
     workers = [stuck(f"report_{n}", *FUTURE_RESULT, app(30, "Reports.make"), *FUTURES_TASK) for n in range(4)]
     seen = picture(scene(idle_main(), *workers), inside=True)
