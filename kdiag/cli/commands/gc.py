@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kdiag.cli import exit_codes, output
-from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
+from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.report import collector, native_code
+from kdiag.engine.beside import recorded
 from kdiag.engine.collecting import Change, CollectorTotal, Settings, Stretch, Trace, Tried, collecting, undo
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
@@ -32,6 +33,7 @@ Examples:
   kdiag gc --port 8000 --for 1m --format json
   kdiag gc 1234 --try gc.freeze              would that help? asks first, and takes it back
   kdiag gc 1234 --try gc.threshold=50000,20,20 --keep
+  kdiag gc 1234 --record shop.kdiag          and keep all that a diagnosis reads: kdiag replay
   kdiag gc 1234 --undo                       take back what was kept
 \b
 Exit codes: 0 seen, 2 usage, 3 cannot be watched, 130 interrupted; what was
@@ -81,10 +83,12 @@ class ChangeOption(click.ParamType[Change]):
 @click.option("--undo", "take_back", is_flag=True, help="Take back what was tried and kept.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
+@record_option
 @output_option
 def command(
     pid: int | None, name: str | None, port: int | None, window_s: float, trace: bool, native: bool,
-    change: Change | None, keep: bool, yes: bool, take_back: bool, form: str, attach: WayIn, output_file: Path | None,
+    change: Change | None, keep: bool, yes: bool, take_back: bool, form: str, attach: WayIn,
+    record_file: Path | None, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Show what the garbage collector of a running process does: its share of the time, its pauses, who starts it.
 
@@ -93,6 +97,7 @@ def command(
     after a question; it is taken back when the time is over, and when kdiag ends, however it ends.
     """
     output.check_writable(output_file)
+    output.check_writable(record_file)
     if take_back:
         return _undo(find_pid(pid, name, port), attach)
     if change is None and keep:
@@ -104,7 +109,8 @@ def command(
     watch = collecting(number, window_s=window_s, way=attach, trace=trace, change=change, native=native)
     seen: list[CollectorTotal] = []  # stays empty when nobody reads to the end
     lines = _data(watch, seen) if form == "json" else _lines(watch, seen, output.style(output_file))
-    output.write(lines, output_file)
+    with recorded(number, record_file, window_s=window_s, way=attach):
+        output.write(lines, output_file)
     return exit_codes.INTERRUPTED if any(total.interrupted for total in seen) else exit_codes.HEALTHY_EXIT
 
 

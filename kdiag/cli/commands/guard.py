@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kdiag.cli import diagnostics, exit_codes, output
-from kdiag.cli.parameters import Duration, Pid, attach_option, output_option
+from kdiag.cli.parameters import Duration, Pid, attach_option, output_option, record_option
 from kdiag.core.report import guard
+from kdiag.engine.beside import recorded
 from kdiag.engine.guarding import guarding
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
@@ -25,6 +26,7 @@ Examples:
   kdiag guard 1234 shop.metrics:REGISTRY
   kdiag guard 1234 shop.metrics:REGISTRY shop.web:Server.sessions --for 30s
   kdiag guard 1234 --scan                      which dicts do several threads write to?
+  kdiag guard 1234 --scan --record shop.kdiag  and keep all that a diagnosis reads
   kdiag guard --port 8000 shop.web:app.state.cache --format json
 \b
 Exit codes: 0 no conflict, 1 conflicts, 2 no such name, 3 cannot be watched,
@@ -49,10 +51,11 @@ class PidOrName(Pid):
 @click.option("--scan", is_flag=True, help="Look at all dicts that are global variables or attributes of classes.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
+@record_option
 @output_option
 def command(
     pid: int | str | None, names: tuple[str, ...], name: str | None, port: int | None, window_s: float, scan: bool,
-    form: str, attach: WayIn, output_file: Path | None,
+    form: str, attach: WayIn, record_file: Path | None, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Watch dicts, sets or deques of a running process by their names, also before anything was raised.
 
@@ -61,12 +64,14 @@ def command(
     threads without a lock in common. Names are those of the running process: module:NAME, also with attributes.
     """
     output.check_writable(output_file)
+    output.check_writable(record_file)
     number = None if isinstance(pid, str) else pid
     names = (pid, *names) if isinstance(pid, str) else names
     if scan == bool(names):
         raise _usage("Name what to watch, or use --scan, not both." if scan else "Name what to watch, or use --scan.")
     watch = guarding(find_pid(number, name, port), names, window_s=window_s, way=attach)
-    with diagnostics.progress(f"Watching process {watch.facts.pid} for {window_s:g} s") as show:
+    record = recorded(watch.facts.pid, record_file, window_s=window_s, way=attach)
+    with record, diagnostics.progress(f"Watching process {watch.facts.pid} for {window_s:g} s") as show:
         seen = watch.run(show)
     output.write(_rendered(seen, form, output_file), output_file)
     return _exit_code(seen)

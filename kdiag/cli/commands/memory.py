@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import exit_codes, output
-from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
+from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.report import memory
+from kdiag.engine.beside import recorded
 from kdiag.engine.growing import MemoryTotal, growing
 from kdiag.engine.targets import find_pid
 
@@ -26,6 +27,7 @@ Examples:
   kdiag memory 1234                          the types and the containers that grow
   kdiag memory 1234 --for 1m                 slower leaks, larger services
   kdiag memory 1234 --trace-allocations 5s   and the lines that allocate what stays
+  kdiag memory 1234 --record shop.kdiag      and keep all that a diagnosis reads
   kdiag memory --port 8000 --format json
 \b
 Exit codes: 0 seen, 2 usage, 3 cannot be watched, 130 interrupted; what was
@@ -45,10 +47,11 @@ seen until then is told.
 )
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
+@record_option
 @output_option
 def command(
     pid: int | None, name: str | None, port: int | None, window_s: float, trace_s: float | None, form: str,
-    attach: WayIn, output_file: Path | None,
+    attach: WayIn, record_file: Path | None, output_file: Path | None,
 ) -> int:  # fmt: skip
     """Show what grows in a running process: the types of its objects, and the containers that keep them by name.
 
@@ -58,10 +61,13 @@ def command(
     there is enough to tell, and when kdiag ends, however it ends.
     """
     output.check_writable(output_file)
-    watch = growing(find_pid(pid, name, port), window_s=window_s, way=attach, trace_s=trace_s or 0.0)
+    output.check_writable(record_file)
+    number = find_pid(pid, name, port)
+    watch = growing(number, window_s=window_s, way=attach, trace_s=trace_s or 0.0)
     seen: list[MemoryTotal] = []  # stays empty when nobody reads to the end
     lines = _data(watch, seen) if form == "json" else _lines(watch, seen, output.style(output_file))
-    output.write(lines, output_file)
+    with recorded(number, record_file, window_s=window_s, way=attach):
+        output.write(lines, output_file)
     return exit_codes.INTERRUPTED if any(total.interrupted for total in seen) else exit_codes.HEALTHY_EXIT
 
 

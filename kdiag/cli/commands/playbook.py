@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import exit_codes, looks, output
-from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
+from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.playbooks import shape
 from kdiag.core.report import playbook_problems, playbooks
 from kdiag.core.report.layout import table
@@ -129,17 +129,20 @@ def _tested(tested: list[tuple[Playbook, Tested]], *, explain: bool) -> Iterator
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter's value.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="An earlier report or recording.")
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
+@record_option
 def run_command(
     playbook_name: str, pid: int | None, name: str | None, port: int | None, recorded: Path | None, explain: bool,
     params: tuple[str, ...], baseline: Path | None, attach: WayIn,
+    record_file: Path | None,
 ) -> int:  # fmt: skip
     """Run one playbook on a process, and tell the path that it took."""
+    output.check_writable(record_file)
     playbook = load(find(playbook_name))
     given = _params(playbook, params)
     if recorded is None:
         count_run(playbook, time.time())
     window = given.get("window", playbook.params.get("window", 10.0))
-    with looks.at(recorded, baseline, attach, float(window), None, (pid, name, port)) as looking:
+    with looks.at(recorded, baseline, attach, float(window), record_file, (pid, name, port)) as looking:
         done = run(playbook, looking, given)
         interrupted = looking.interrupted
     output.write(playbooks.result(done, output.style(), output.width(), explain=explain))

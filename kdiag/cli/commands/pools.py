@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import diagnostics, output
-from kdiag.cli.parameters import Duration, attach_option, output_option, target_options
+from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.report import pools
+from kdiag.engine.beside import recorded
 from kdiag.engine.look import look
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
@@ -23,6 +24,7 @@ _EPILOG = """\b
 Examples:
   kdiag pools 1234
   kdiag pools 1234 --for 10s
+  kdiag pools 1234 --for 10s --record shop.kdiag
   kdiag pools --port 8000 --format json | jq '.[] | select(.queued > 0)'
 \b
 Exit codes: 0 seen, 2 usage, 3 cannot be seen.
@@ -37,10 +39,11 @@ Exit codes: 0 seen, 2 usage, 3 cannot be seen.
     help="How long to watch for what changes: growth of queues, tasks done, what does not move.",
 )  # fmt: skip
 @attach_option(default="auto", help_="How to get inside; see `kdiag doctor PID`.")
+@record_option
 @output_option
 def command(
     pid: int | None, name: str | None, port: int | None, form: str, span_s: float, attach: WayIn,
-    output_file: Path | None,
+    record_file: Path | None, output_file: Path | None,
 ) -> None:  # fmt: skip
     """Show the pools of a running process: their size, who works and who waits, since when, and at which line.
 
@@ -50,12 +53,15 @@ def command(
     whether a pool is exhausted.
     """
     output.check_writable(output_file)
+    output.check_writable(record_file)
     if attach == "none":
         raise KdiagError(
             "usage", "Pools are seen from inside only, so --attach none cannot be.", hint="kdiag stacks PID",
             exit_code=USAGE,
         )  # fmt: skip
-    seen = look(find_pid(pid, name, port), attach, span_s)
+    number = find_pid(pid, name, port)
+    with recorded(number, record_file, window_s=span_s, way=attach):
+        seen = look(number, attach, span_s)
     for problem in seen.limitations:
         diagnostics.warning(problem)
     if seen.method == "none":

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kdiag.cli import diagnostics, exit_codes, output
-from kdiag.cli.parameters import Duration, output_option, target_options
+from kdiag.cli.parameters import Duration, output_option, record_option, target_options
 from kdiag.core.report import flamegraph, pprof, profile
+from kdiag.engine.beside import recorded as recorded_beside
 from kdiag.engine.profiling import FASTEST_HZ, ProfileOptions, profiling
 from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
@@ -25,6 +26,7 @@ Examples:
   kdiag profile 1234 -f flamegraph -o profile.svg     open it in a browser
   kdiag profile --port 8000 --idle -f speedscope -o profile.json
   kdiag profile 1234 -f pprof -o profile.pb.gz        for go tool pprof and others that read it
+  kdiag profile 1234 --record shop.kdiag              and keep all that a diagnosis reads
   kdiag profile 1234 -f collapsed | head
 """
 _FORMATS = ("table", "collapsed", "speedscope", "flamegraph", "pprof")
@@ -38,6 +40,7 @@ _FORMATS = ("table", "collapsed", "speedscope", "flamegraph", "pprof")
 @click.option("--idle", is_flag=True, help="Threads that wait, too: where a stuck service stands.")
 @click.option("--native", is_flag=True, help="Frames of C code, too. This stops the target for every look.")
 @click.option("-f", "--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+@record_option
 @output_option
 def command(
     pid: int | None,
@@ -49,6 +52,7 @@ def command(
     idle: bool,
     native: bool,
     form: str,
+    record_file: Path | None,
     output_file: Path | None,
 ) -> int:
     """Record where a process spends its time, without stopping it (but see --native).
@@ -56,6 +60,7 @@ def command(
     PID is the process to record. Ctrl-C ends the recording and keeps what was seen.
     """
     output.check_writable(output_file)
+    output.check_writable(record_file)
     if form == "pprof" and output_file is None and output.terminal_width() is not None:
         raise KdiagError(
             "usage", "pprof's format is no text for a terminal.", hint="kdiag profile PID -f pprof -o profile.pb.gz",
@@ -63,7 +68,8 @@ def command(
         )  # fmt: skip
     recording = profiling(find_pid(pid, name, port), ProfileOptions(window_s, rate, gil, idle, native))
     title = f"process {recording.facts.pid}"
-    with diagnostics.progress(f"Recording {title} at {recording.rate_hz} Hz for {window_s:g} s") as show:
+    beside = recorded_beside(recording.facts.pid, record_file, window_s=window_s, way="none")
+    with beside, diagnostics.progress(f"Recording {title} at {recording.rate_hz} Hz for {window_s:g} s") as show:
         recorded = recording.run(show)
     if form == "pprof":
         output.write_bytes(pprof.render(recorded), output_file)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 
@@ -13,6 +16,8 @@ from kdiag.core.report import pprof
 from .test_profile import PROFILE, profiles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kdiag.core.profile import Profile
 
 # name: (number, type, repeated); of profile.proto, what is not here would be unknown to the reader.
@@ -97,3 +102,14 @@ def test_any_profile_is_consistent(any_profile: Profile) -> None:
         assert set(sample.location_id) <= locations
         assert len(sample.value) == len(told.sample_type)
     assert all(each.name < len(told.string_table) and each.filename < len(told.string_table) for each in told.function)
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="no go on PATH, whose `go tool pprof` reads the format")
+def test_go_tool_pprof_opens_it(tmp_path: Path) -> None:
+    file = tmp_path / "profile.pb.gz"
+    file.write_bytes(pprof.render(PROFILE))
+    read = subprocess.run(["go", "tool", "pprof", "-raw", str(file)], capture_output=True, text=True, check=False)
+    assert read.returncode == 0, read.stderr
+    assert "samples/count time/nanoseconds" in read.stdout
+    functions = {frame.function for stack in PROFILE.stacks for frame in stack.frames}
+    assert all(function in read.stdout for function in functions)
