@@ -47,10 +47,13 @@ def test_both_changes_of_the_collector_are_tried_shown_and_taken_back(tmp_path: 
     assert "It helped: gc.share < 0.1" in told
     assert f"the process is set as before: thresholds {', '.join(map(str, before[0]))}, 0 objects frozen." in told
 
+    assert "With it the incident counted as over, from " in told
+
     # Where collections are asked for by hand thresholds change nothing, which is said.
     action = slower.json["action"]
     assert action["change"] == "gc.set_threshold(50000, 20, 20)"
     assert (action["helped"], action["undone"], action["restored"]) == (False, True, True)
+    assert (action["clear"], action["clear_after_s"]) == (False, None)
     assert action["before"]["gc.share"] > 0.1 < action["after"]["gc.share"]
 
 

@@ -162,12 +162,13 @@ def _check_action(action: str | None, *, yes: bool, recorded: Path | None) -> No
 
 def _acted(pid: int, runs: tuple[Run, ...], action: str, window_s: float, attach: WayIn, *, yes: bool) -> Trial | None:
     """What became of the change; None where no playbook proposes it, or a person does not want it."""
-    step = proposed(runs, action)
-    if step is None:
+    found = proposed(runs, action)
+    if found is None:
         diagnostics.say(f"No playbook that ran proposes {action}: nothing was changed.")
         return None
+    step, clear = found
     what = words(action, step.about.text)
     if not yes and not click.confirm(f"Process {pid}, risk {step.risk}: {what}. Go on?", err=True):
         return None
     diagnostics.say(f"Trying it, for {window_s:g} s at a time: {what}")
-    return act(pid, step, window_s=window_s, way=attach)
+    return act(pid, step, clear, window_s=window_s, way=attach)

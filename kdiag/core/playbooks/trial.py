@@ -28,6 +28,8 @@ class Trial:
         before, after: the values that it is about.
         verify: what the playbook wants to see, before and after; None where it does not say.
         undone: whether it was taken back.
+        clear: whether the incident counted as over meanwhile; None where the playbook does not say.
+        clear_after_s: from when on it did so to the end, seconds after the change; None where it did not at the end.
         found: what it brought to light, in lines.
         settings: of the process, before it was tried and after it was taken back; "" where that is not known.
     """
@@ -41,6 +43,8 @@ class Trial:
     undone: bool
     settings: tuple[str, str] = ("", "")
     found: tuple[str, ...] = ()
+    clear: Judged | None = None
+    clear_after_s: float | None = None
 
     @property
     def helped(self) -> bool | None:

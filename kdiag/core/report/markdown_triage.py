@@ -45,7 +45,7 @@ def _trial(trial: Trial) -> Iterator[str]:
     yield from (f"### Tried: {code(trial.change)}", "", escape(trial.title), "")
     yield from table(words.HEADING, [tuple(map(escape, row)) for row in words.rows(trial)])
     _, outcome = words.outcome(trial)
-    yield from (f"{escape(line)}  " for line in (outcome, words.ended(trial)) if line)
+    yield from (f"{escape(line)}  " for line in (outcome, words.over(trial), words.ended(trial)) if line)
     yield ""
     if trial.found:
         yield from (*fenced(trial.found, ""), "")

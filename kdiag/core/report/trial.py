@@ -11,6 +11,7 @@ from kdiag.core.playbooks.evidence import FIELDS
 from kdiag.core.playbooks.plan import Judged, worded
 from kdiag.core.report.json_ import number
 from kdiag.core.report.layout import table, wrap
+from kdiag.core.report.quantity import quantity
 from kdiag.core.report.style import PLAIN, Role, Style
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def lines(trial: Trial, style: Style = PLAIN, width: int = 80) -> Iterator[str]:
         lead, colon, rest = first.partition(":")
         yield f"{style.paint(role, lead)}{colon}{rest}"
         yield from more
+    yield from wrap(over(trial), width)
     yield from wrap(ended(trial), width)
     if trial.found:
         yield from ("", *trial.found)
@@ -60,6 +62,19 @@ def outcome(trial: Trial) -> tuple[Role, str]:
     if trial.helped is None:
         return "warning", f"Whether it helped was not to be seen: {seen}"
     return ("good", f"It helped: {seen}") if trial.helped else ("warning", f"It did not help enough: {seen}")
+
+
+def over(trial: Trial) -> str:
+    """Whether the incident counted as over while the change held; "" where the playbook does not say when it does."""
+    if trial.clear is None:
+        return ""
+    seen = f"{trial.clear.condition} ({_seen(trial.clear)})"
+    if trial.clear_after_s is not None:
+        since = quantity(trial.clear_after_s, "s")
+        return f"With it the incident counted as over, from {since} after the change on: {seen}."
+    if trial.clear.holds is None:
+        return f"Whether the incident was over with it was not to be seen: {seen}."
+    return f"The incident was not over with it: {seen}."
 
 
 def ended(trial: Trial) -> str:
@@ -90,6 +105,8 @@ def to_json(trial: Trial) -> dict[str, Any]:
         "settings": {"before": trial.settings[0], "afterwards": trial.settings[1]},
         "restored": trial.restored,
         "found": list(trial.found),
+        "clear": trial.clear.holds if trial.clear else None,
+        "clear_after_s": number(trial.clear_after_s),
     }
 
 

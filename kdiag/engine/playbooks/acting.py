@@ -6,6 +6,7 @@ however they end.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kdiag.core.playbooks.evidence import nested
@@ -15,7 +16,7 @@ from kdiag.core.report import guard, tasks
 from kdiag.core.report.collector import share
 from kdiag.core.report.style import PLAIN
 from kdiag.core.report.waits import Waits
-from kdiag.engine.collecting import Change, Settings, Tried, collecting
+from kdiag.engine.collecting import Change, CollectorTotal, Settings, Stretch, Tried, collecting
 from kdiag.engine.guarding import guarding
 from kdiag.engine.playbooks.conditions import evaluate
 from kdiag.engine.waiting import waiting
@@ -33,9 +34,10 @@ _WIDTH = 100
 _MOST_LINES = 200  # of what an action brought to light
 
 
-def proposed(runs: Sequence[Run], action: str) -> NextStep | None:
-    """The next step with this action that a run proposes."""
-    return next((each for run in runs for each in run.next_steps if each.action.text == action), None)
+def proposed(runs: Sequence[Run], action: str) -> tuple[NextStep, str] | None:
+    """The next step with this action that a run proposes, and the condition under which its incident is over."""
+    found = ((each, run.playbook.clear.text) for run in runs for each in run.next_steps if each.action.text == action)
+    return next(found, None)
 
 
 def words(action: str, about: str = "") -> str:
@@ -47,8 +49,10 @@ def words(action: str, about: str = "") -> str:
     return f"a probe goes in and watches {about or 'all dicts that are global variables or attributes of classes'}"
 
 
-def act(pid: int, step: NextStep, *, window_s: float, way: WayIn) -> Trial | None:
+def act(pid: int, step: NextStep, clear: str, *, window_s: float, way: WayIn) -> Trial | None:
     """Do it for a while, and take it back; None where somebody interrupts before it was done.
+
+    Each second with the change it is judged whether the incident is over (`clear`).
 
     Raises:
         KdiagError: the process cannot be entered, or that cannot be done there.
@@ -59,17 +63,26 @@ def act(pid: int, step: NextStep, *, window_s: float, way: WayIn) -> Trial | Non
         case "tasks.dump":
             return _dumped(pid, step, way)
     watch = collecting(pid, window_s=window_s, way=way, trace=False, change=CHANGES[step.action.text])
+    changed, since = False, None
     for event in watch.run():
-        if isinstance(event, Tried):
-            return _changed(step, event)
+        match event:
+            case CollectorTotal():
+                changed = True
+            case Stretch() if changed and clear:
+                holds = judge(clear, nested(_of_collector(event.account)), evaluate).holds
+                began = max(0.0, event.elapsed_s - event.account.span_s)
+                since = (began if since is None else since) if holds else None
+            case Tried():
+                return replace(_changed(step, clear, event), clear_after_s=since)
     return None
 
 
-def _changed(step: NextStep, tried: Tried) -> Trial:
+def _changed(step: NextStep, clear: str, tried: Tried) -> Trial:
     before, after = _of_collector(tried.before.account), _of_collector(tried.after.account)
     return Trial(
         step.action.text, step.title, tried.change.words, before, after, _verified(step, before, after), tried.undone,
         (Settings.of(tried.before.account).words, tried.left.words if tried.left else ""),
+        clear=judge(clear, nested(after), evaluate) if clear else None,
     )  # fmt: skip
 
 

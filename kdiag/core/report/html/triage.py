@@ -69,7 +69,7 @@ def _trial(trial: Trial) -> Iterator[str]:
     if outcome:
         lead, colon, rest = outcome.partition(":")
         yield f"<p>{element('strong', lead, role)}{colon}{text(rest)}</p>"
-    yield element("p", words.ended(trial))
+    yield from (element("p", line) for line in (words.over(trial), words.ended(trial)) if line)
     if trial.found:
         yield '<pre tabindex="0">' + "\n".join(map(text, trial.found)) + "</pre>"
     yield "</section>"
