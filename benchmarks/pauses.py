@@ -3,7 +3,8 @@
 The target (`benchmarks.large`) keeps millions of objects and thousands of waiting threads. A thread of it sleeps a
 millisecond again and again, and notes by how much each of them came late: that is what the service's other threads
 wait for the interpreter, and for a processor. Stretches with kdiag and without alternate.
-`python -m benchmarks.pauses` prints the table; `--python` takes another interpreter for the target.
+`python -m benchmarks.pauses` prints the table; `--python` takes another interpreter for the target. With `--real-time`
+(root) the target always gets a processor at once: what is left is the wait for the interpreter, whatever else runs.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class Pauses:
 class Target:
     """The large service; ends with the block."""
 
-    def __init__(self, python: str, objects: int, threads: int) -> None:
+    def __init__(self, command: list[str], objects: int, threads: int) -> None:
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.large", str(objects), str(threads)],
+            [*command, "-m", "benchmarks.large", str(objects), str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.pid = self._process.pid
@@ -78,18 +79,20 @@ class Target:
         self._process.wait()
 
 
-def measure(python: str, rounds: int, seconds: float, objects: int, threads: int) -> Iterator[tuple[str, Pauses]]:
-    """Stretches without kdiag and with it, in turn."""
-    with Target(python, objects, threads) as target:
+def measure(
+    command: list[str], rounds: int, seconds: float, objects: int, threads: int
+) -> Iterator[tuple[str, Pauses]]:  # fmt: skip
+    """Stretches without kdiag and with it, in turn; `command` is the target's interpreter."""
+    with Target(command, objects, threads) as target:
         for _ in range(rounds):
-            for name, command in (("alone", None), ("diagnosed", kdiag(target.pid, seconds))):
+            for name, observer in (("alone", None), ("diagnosed", kdiag(target.pid, seconds))):
                 time.sleep(SETTLE_S)
                 target.late()
                 started = time.monotonic()
-                if command is None:
+                if observer is None:
                     time.sleep(seconds)
                 else:
-                    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+                    subprocess.run(observer, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
                 took = time.monotonic() - started
                 yield name, _pauses(target.late(), took - seconds)
 
@@ -105,6 +108,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--python", default=sys.executable, help="the target's interpreter")
+    parser.add_argument("--real-time", action="store_true", help="let nothing else keep the target from a processor")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--objects", type=int, default=OBJECTS)
@@ -112,8 +116,9 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"| {arguments.objects:,} objects, {arguments.threads:,} threads | pauses | over the window |")
     print("|---|---|---|", flush=True)
+    first = ["chrt", "--rr", "1"] if arguments.real_time else []
     for name, pauses in measure(
-        arguments.python, arguments.rounds, arguments.seconds, arguments.objects, arguments.threads
+        [*first, arguments.python], arguments.rounds, arguments.seconds, arguments.objects, arguments.threads
     ):
         print(f"| {name} | {pauses.words} | {pauses.over_s:.2f} s |", flush=True)
 

@@ -196,6 +196,16 @@ def test_of_very_many_threads_those_are_told_that_wait_for_each_other(python: In
     assert (said["told"], said["dropped"]) == (256, 603 - 256)
 
 
+@each_interpreter(one_per_minor=True)
+def test_a_look_at_very_many_threads_and_tasks_leaves_the_collector_little_to_do(python: Interpreter) -> None:
+    """What is counted as what grows lets the collector look at the whole heap at last, in our thread."""
+    said = play(python, "looks")
+    assert (said["told"], said["tasks"] >= 1500) == (256, True)
+    # For a thread that is told an object or two, and the variables of as many frames; nothing for all the others.
+    assert said["kept"] < 4 * said["told"], said
+    assert said["older"] == 0
+
+
 TASKS = {
     "cook": ("lock", "Kitchen.till", ["serve"]),
     "serve": ("lock", "Kitchen.oven", ["cook"]),

@@ -113,7 +113,7 @@ def described_task(task: Task, ends: Ends) -> dict[str, Any]:
     described: dict[str, Any] = {
         "id": id(task.task), "name": task.name, "thread": task.thread,
         "state": "running" if task.running else "ready" if task.ready else "waiting",
-        "frames": [list(place) for place in places_of(task.frames)],
+        "frames": places_of(task.frames),
     }  # fmt: skip
     wait = task.named_wait()
     if wait is not None:

@@ -6,13 +6,14 @@ Separate because all sensors need it, and so that what leaves the target is deci
 from __future__ import annotations
 
 import threading
+from itertools import chain
 from types import CodeType, FrameType, GetSetDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from . import OWN_THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeGuard
 
 # File, line, qualified name of the function (the bare name before 3.11).
@@ -32,6 +33,12 @@ def place(code: CodeType, line: int) -> Place:
 def places_of(frames: Iterable[FrameType]) -> list[Place]:
     """The places of frames, in their order."""
     return [place(frame.f_code, frame.f_lineno or 0) for frame in frames]
+
+
+def places_once(frames: Sequence[FrameType], alike: dict[tuple[int, ...], tuple[Place, ...]]) -> tuple[Place, ...]:
+    """The same, made once for all that stand alike: there may be thousands of threads and tasks."""
+    shape = tuple(chain.from_iterable((id(frame.f_code), frame.f_lasti) for frame in frames))
+    return alike.get(shape) or alike.setdefault(shape, tuple(places_of(frames)))
 
 
 def namespaces(kind: type) -> Iterator[Mapping[str, Any]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..pools import looking
@@ -19,7 +18,7 @@ from ..pools.leaks import Leaks
 from ..pools.lent import classes, holders, is_any
 from ..pools.numbers import Numbers
 from ..turns import Turns
-from .places import places_of, text
+from .places import places_once, text
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -190,7 +189,7 @@ class Pools:
         self._awaits = {
             key: {
                 **{each: places for each, places in self._awaits.get(key, {}).items() if each[0] in skipped},
-                **{each: _places(frames[:_FRAMES], alike) for each, frames in seen.awaits.items()},
+                **{each: places_once(frames[:_FRAMES], alike) for each, frames in seen.awaits.items()},
             }
             for key, seen in now.found.items()
         }
@@ -260,12 +259,6 @@ def _nested(seen: _Seen, waits: dict[int, Wait]) -> list[int]:
     awaited = {ident: waits[ident].value for ident in workers}
     queued = set(map(id, _listed(seen.state.get("items")))) if awaited else set()
     return [ident for ident, future in awaited.items() if id(future) in queued]
-
-
-def _places(frames: Stack, alike: dict[tuple[int, ...], tuple[Place, ...]]) -> tuple[Place, ...]:
-    """Where frames stand, once for all that stand alike: there may be thousands of tasks."""
-    shape = tuple(chain.from_iterable((id(frame.f_code), frame.f_lasti) for frame in frames))
-    return alike.get(shape) or alike.setdefault(shape, tuple(places_of(frames)))
 
 
 def _is_full(state: dict[str, Any]) -> bool:

@@ -57,7 +57,10 @@ _KNOWN = 256
 _chains: dict[tuple[int, int], tuple[CodeType, tuple[Chain, ...]]] = {}
 
 
-TaskKey = tuple[int, int]  # the ids of a task and of the future that it waits for
+# The ids of a task and of the future that it waits for, in one number: thousands of tuples would be counted as what
+# grows, and have the collector run in our thread.
+TaskKey = int
+_ID_BITS = 64
 Loops = dict[int, tuple[object, int]]  # those that run, by id, each with its thread's ident
 
 
@@ -138,7 +141,7 @@ class Idle:
 
 def key_of(task: object) -> TaskKey:
     """What tells a task that waits from others, and from itself when it waits for something else."""
-    return id(task), id(attribute(task, "_fut_waiter"))
+    return id(task) << _ID_BITS | id(attribute(task, "_fut_waiter"))
 
 
 class Tasks(NamedTuple):

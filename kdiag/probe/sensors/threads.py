@@ -17,7 +17,7 @@ from . import acquired, blocks, calls, futures, tasks
 from .ends import UNKNOWN, Ends, described_task, described_wait, ends_of, involved, is_settled
 from .frames import Stack, stacks
 from .orphans import orphans
-from .places import places_of, text, threads_and_ours
+from .places import places_once, text, threads_and_ours
 from .pools import Pools
 from .running_loops import loops_of
 from .tasks import Idle, key_of, tasks_of, with_skipped
@@ -26,6 +26,7 @@ from .waits import Wait, wait_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .places import Place
     from .pools import PoolsNow
     from .tasks import Task
 
@@ -75,12 +76,13 @@ class ThreadsSensor:
         idents = list({**looked, **seen.known})
         self.dropped += max(0, len(idents) - _THREADS)
         told = involved(seen.tasks, ends)
+        alike: dict[tuple[int, ...], tuple[Place, ...]] = {}
         for task in told:
             self._idle.forget(task)
         return {
             "at": at,
             "threads": [
-                _thread(ident, seen.known.get(ident, {}), looked.get(ident, []), waits.get(ident), ends.of_threads)
+                _thread(ident, seen.known.get(ident, {}), places_once(looked.get(ident, []), alike), waits, ends)
                 for ident in _important_first(idents, waits, ends)[:_THREADS]
             ],
             **self._pools.told(seen.pools, waits),
@@ -167,22 +169,22 @@ def _important_first(idents: list[int], waits: dict[int, Wait], ends: Ends) -> l
     involved = {ident for ident, wait in waits.items() if wait.kind not in _HELD_BY_NOBODY}
     for end in (*ends.of_threads.values(), *ends.of_tasks.values()):
         involved.update((end.owner, *end.workers, *end.holders))
-    return sorted(idents, key=lambda ident: (ident not in involved, ident not in waits))
+    return sorted(idents, key=lambda ident: 2 * (ident not in involved) + (ident not in waits))
 
 
 def _thread(
-    ident: int, known: dict[str, Any], stack: Stack, wait: Wait | None, ends: Mapping[int, Any]
-) -> dict[str, Any]:  # fmt: skip
+    ident: int, known: dict[str, Any], places: tuple[Place, ...], waits: Mapping[int, Wait], ends: Ends
+) -> dict[str, Any]:
     native = known.get("_native_id")
     described: dict[str, Any] = {
         "ident": ident,
         "native": native if type(native) is int else 0,
         "name": text(known.get("_name")),
         "daemon": known.get("_daemonic") is True,
-        "frames": [list(place) for place in places_of(stack)],
+        "frames": places,
     }
-    if wait is not None:
-        described["wait"] = described_wait(wait, ends.get(ident, UNKNOWN))
+    if ident in waits:
+        described["wait"] = described_wait(waits[ident], ends.of_threads.get(ident, UNKNOWN))
     return described
 
 
