@@ -1,6 +1,6 @@
 # Everything sets itself up: a machine needs Python 3.11 or newer, git and make.
 #   make demo    watch kdiag diagnose a sick service
-#   make test    the tests
+#   make test    the tests; with KDIAG_SLOW=short the slow ones too, in a shortened form
 #   make check   what a change must pass: lint, types, import contracts, tests
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
@@ -13,19 +13,16 @@ CASE ?= pool
 # Hundreds of processes are started by the tests: each would compile all of kdiag anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow test-all collect check lint format bench clean
+.PHONY: demo test test-slow collect check lint format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kdiag demo $(CASE)
 
 test: $(VENV)/.dev-installed
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(if $(KDIAG_SLOW),,-m "not slow") $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev-installed
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m slow $(PYTEST_ARGS)
-
-test-all: $(VENV)/.dev-installed
-	$(BIN)/pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 # Every worker imports all tests: once it was done, they are compiled. What fails is told when they run.
 collect: $(VENV)/.dev-installed
