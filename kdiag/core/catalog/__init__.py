@@ -51,6 +51,8 @@ class Entry:
         outside, probe: how it is detected; empty where it cannot be.
         explanation: what is going on and why it hurts.
         remedies: the first one's title says what to do next.
+        leads: of each remedy the number with which a finding puts it first; "" where none does.
+        only: of each remedy whether it is for findings with that number alone.
         look_alikes: healthy programs that look like it, and why they are not it.
         see_also: other verdicts to look at.
     """
@@ -63,6 +65,8 @@ class Entry:
     probe: str
     explanation: str
     remedies: tuple[Remedy, ...]
+    leads: tuple[str, ...]
+    only: tuple[bool, ...]
     look_alikes: tuple[str, ...]
     see_also: tuple[str, ...]
 
@@ -99,6 +103,8 @@ def _parse(verdict: str, data: Mapping[str, Any]) -> Entry:
             Remedy(one["title"], _one_line(one["detail"]), one.get("command", ""), one["risk"])
             for one in data["remedies"]
         ),
+        leads=tuple(one.get("leads", "") for one in data["remedies"]),
+        only=tuple(one.get("only", False) for one in data["remedies"]),
         look_alikes=tuple(_one_line(text) for text in data["look_alikes"]),
         see_also=tuple(data["see_also"]),
     )
@@ -126,10 +132,21 @@ def dress(finding: Finding, of: Entry, pid: int | None = None) -> Finding:
         explanation=fill(of.explanation, facts),
         remedies=tuple(
             replace(remedy, detail=fill(remedy.detail, facts), command=fill_command(remedy.command, facts))
-            for remedy in of.remedies
+            for remedy in _fitting(of, finding)
         ),
         playbook=of.verdict,
     )
+
+
+def _fitting(of: Entry, finding: Finding) -> list[Remedy]:
+    """The remedies for this finding; what it has a number for comes first."""
+    numbers = {each.metric for each in finding.evidence}
+    chosen = [
+        (metric not in numbers, remedy)
+        for remedy, metric, only in zip(of.remedies, of.leads, of.only, strict=True)
+        if metric in numbers or not only
+    ]
+    return [remedy for _, remedy in sorted(chosen, key=lambda each: each[0])]
 
 
 def _facts(finding: Finding, pid: int | None) -> dict[str, str]:

@@ -89,6 +89,7 @@ def _by_owners(window: Window, ring: Sequence[Step], others: Sequence[LastingWai
         (
             Evidence(STILL.metric, round(span, 3), STILL.unit, looks, source, round(span, 3), None, STILL.warning),
             *(Evidence(f"deadlock.{kind}s", number, f"{kind}s", looks, source) for kind, number in kinds),
+            *_of_itself(len(ring), looks, source),
         ),
         places,
         threads=tuple(each.who.ident for each in idle if isinstance(each.who, ProbedThread)),
@@ -214,7 +215,13 @@ def _evidence(window: Window, members: Sequence[Member], span: float, count: int
     return (
         Evidence(STILL.metric, round(span, 3), STILL.unit, looks, source, low=round(span, 3), threshold=STILL.warning),
         Evidence("deadlock.threads", count, "threads", looks, source),
+        *_of_itself(count, looks, source),
     )
+
+
+def _of_itself(ring: int, looks: int, source: str) -> tuple[Evidence, ...]:
+    """That the circle is of one, which waits for itself: the remedy is another one."""
+    return (Evidence("deadlock.self", 1, "count", looks, source),) if ring == 1 else ()
 
 
 def _threads(count: int) -> str:

@@ -131,6 +131,8 @@ def _of_jam(window: Window, jam: Jam, also: Sequence[str]) -> Finding:
     evidence = [Evidence(STUCK.metric, span, STUCK.unit, jam.looks, source, low=span, threshold=STUCK.warning)]
     waiting = ("pool.refused", "refused") if jam.refuses else ("pool.waiting", "waiting")
     evidence.append(Evidence(waiting[0], jam.queued, waiting[1], jam.looks, source))
+    if kept := sum(each.count for each in jam.pool.leaks or ()) if jam.pool is not None else 0:
+        evidence.append(Evidence("pool.kept", kept, "count", jam.looks, source))
     if jam.size:
         evidence.append(Evidence("pool.size", jam.size, "size", jam.looks, source))
     return Finding(

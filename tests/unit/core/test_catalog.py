@@ -11,7 +11,7 @@ import pytest
 
 from kdiag.cli.registry import COMMANDS
 from kdiag.core.catalog import VERDICTS, dress, entry, fill, fill_command, within_reach
-from kdiag.core.model import Finding, Place
+from kdiag.core.model import Evidence, Finding, Place
 from kdiag.errors import USAGE, KdiagError
 
 PLACEHOLDER = re.compile(r"\{[a-z_]*\}")
@@ -21,6 +21,21 @@ COMPLETE = replace(BARE, culprit=Place("/srv/a b.py", 7, "f.<locals>.g", "worker
 
 def sentences(text: str) -> list[str]:
     return re.split(r"(?<=[.!?]) ", text)
+
+
+def test_what_a_finding_has_a_number_for_is_what_to_do_first() -> None:
+    pools = entry("pool-exhaustion")
+
+    def first(*metrics: str) -> list[str]:
+        numbers = tuple(Evidence(metric, 1, "count", 1, "probe") for metric in metrics)
+        return [each.title for each in dress(replace(BARE, evidence=numbers), pools).remedies]
+
+    plain = first("pool.stuck")
+    assert plain[0].startswith("Look at the line")
+    assert not any("inner job" in title for title in plain), "it is for nested waits alone"
+    assert first("pool.nested")[0].startswith("Give the inner job a pool of its own")
+    assert first("pool.kept")[0].startswith("Give back")
+    assert sorted(first("pool.kept")) == sorted(plain)
 
 
 def test_there_is_one_file_for_each_verdict_and_no_other() -> None:

@@ -63,7 +63,7 @@ def test_a_test_that_fails_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert "FAILED cpu-high: collector burn is named" in told
     assert "path: expected vitals, gc, got vitals, gc, hot" in told
-    assert "gc.share >= 0.4 → no (gc.share = 2 %)" in told
+    assert "→ no (gc.share = 2 %, findings.gc_pressure.present = true)" in " ".join(told.split())
     assert run(["playbook", "test", "cpu-high"]) == 0
 
 
