@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kdiag.core.report import json_
+from kdiag.core.report import json_, story
 from kdiag.engine.diagnosis import diagnosed
+from kdiag.engine.playbooks.files import usable
+from kdiag.engine.playbooks.looking import recorded
+from kdiag.engine.playbooks.triage import triage
 from tests.functional.test_truth_table import diagnose, summary
 from tests.support.cases import running
 from tests.support.kdiag import kdiag
@@ -28,7 +31,7 @@ def test_a_gunicorn_parent_is_diagnosed_with_its_worker(tmp_path: Path) -> None:
         blamed = culprit_lines(target.script)
         alone = kdiag("diagnose", target.root_pid, "--for", "2s", "--format", "json")
         tree = kdiag("diagnose", target.root_pid, "--children", "--for", "10s", "--format", "json", "--record", file)
-        text = kdiag("diagnose", target.root_pid, "--children", "--for", "6s")
+        text = kdiag("triage", target.root_pid, "--children", "--for", "6s")
     assert target.root_pid != target.pid
     assert alone.json["children"] == []
     (worker,) = [child for child in tree.json["children"] if child["target"]["pid"] == target.pid]
@@ -39,6 +42,14 @@ def test_a_gunicorn_parent_is_diagnosed_with_its_worker(tmp_path: Path) -> None:
     below = tmp_path / f"shop.{target.pid}.kdiag"
     assert json.loads("\n".join(json_.render(diagnosed([file, below])))) == tree.json
     assert "pool" in text.out.splitlines()[0].lower(), text.out
+    assert text.code == 1
+    assert f"pid {target.pid}, the worst of 2 processes" in " ".join(text.out.split())
+    assert f"kdiag pools {target.pid}" in text.out, "what to do is about the worker"
+    told = story.to_json(triage(usable()[0], recorded([file, below]), 10.0, named=False), 1)
+    assert (told["pid"], told["verdict"]) == (target.pid, "pool-exhaustion")
+    assert told["playbooks"][0]["name"] == "pool-exhaustion"
+    assert [(other["pid"], other["verdict"]) for other in told["others"]] == [(target.root_pid, "healthy")]
+    assert told["report"] == tree.json
 
 
 def test_a_tree_of_one_is_a_report_without_children() -> None:

@@ -142,7 +142,9 @@ def run_command(
     if recorded is None:
         count_run(playbook, time.time())
     window = given.get("window", playbook.params.get("window", 10.0))
-    with looks.at(recorded, baseline, attach, float(window), record_file, (pid, name, port)) as looking:
+    recordings = () if recorded is None else (recorded,)
+    with looks.at(recordings, baseline, attach, float(window), (pid, name, port), record=record_file) as looked:
+        looking = looked.processes[0]
         done = run(playbook, looking, given)
         interrupted = looking.interrupted
     output.write(playbooks.result(done, output.style(), output.width(), explain=explain))

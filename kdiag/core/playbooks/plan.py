@@ -142,12 +142,18 @@ def choose(step: Step, evidence: Evidence, evaluate: Evaluate) -> tuple[Outcome 
     return None, tuple(judged)
 
 
-def lacking(playbook: Playbook, evidence: Evidence) -> str:
-    """What is said where there was less access than a playbook needs; "" where there was enough, or it is not known."""
+def enough(access: str, evidence: Evidence) -> bool:
+    """Whether there was as much access, or it is not known how much there was."""
     had = value_at(evidence, "report.access")
     ranks: tuple[Any, ...] = get_args(Access)
-    if had not in ranks or ranks.index(had) >= ranks.index(playbook.access):
+    return had not in ranks or ranks.index(had) >= ranks.index(access)
+
+
+def lacking(playbook: Playbook, evidence: Evidence) -> str:
+    """What is said where there was less access than a playbook needs; "" where there was enough, or it is not known."""
+    if enough(playbook.access, evidence):
         return ""
+    had = value_at(evidence, "report.access")
     return f"it needs {playbook.access} access and had {had}: see kdiag doctor PID"
 
 

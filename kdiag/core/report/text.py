@@ -25,19 +25,19 @@ _INDENT = "  "
 def render(report: Report, style: Style = PLAIN, width: int = 80) -> Iterator[str]:
     """The report, and its children's, worst first."""
     reports = tree.worst_first(report)
-    yield from _headline(reports, style, width)
+    yield from headline_lines(reports, style, width)
     if len(reports) > 1:
-        yield from _summary(reports, style)
+        yield from summary_lines(reports, style)
     for number, one in enumerate(reports):
         if number and not one.findings:
             continue  # the summary says all there is to say about a process without a finding
         if len(reports) > 1:
             yield ""
-            yield from _headline([one], style, width)
+            yield from headline_lines([one], style, width)
         yield from _process(one, style, width)
 
 
-def _headline(reports: list[Report], style: Style, width: int) -> Iterator[str]:
+def headline_lines(reports: list[Report], style: Style, width: int) -> Iterator[str]:
     """The verdict on the first line; for a process tree that of the worst, and which process that is."""
     level, sentence = tree.headline(reports[0])
     word = level.upper()
@@ -50,7 +50,8 @@ def _headline(reports: list[Report], style: Style, width: int) -> Iterator[str]:
         yield style.paint("strong", line)
 
 
-def _summary(reports: list[Report], style: Style) -> Iterator[str]:
+def summary_lines(reports: list[Report], style: Style) -> Iterator[str]:
+    """A row for each process of a tree."""
     rows = [("PID", "VERDICT", "SEVERITY")]
     rows += [(str(one.target.pid), one.verdict, one.severity or "-") for one in reports]
     yield ""

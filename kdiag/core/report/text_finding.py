@@ -23,22 +23,22 @@ _INNER = "    "
 
 def finding_lines(finding: Finding, lines: Lines, style: Style, width: int) -> Iterator[str]:
     """The finding below its title, which is the caller's to show."""
-    for line in wrap(_grade(finding), width, _INDENT):
+    for line in wrap(grade(finding), width, _INDENT):
         yield style.paint("quiet", line)
     yield from wrap(finding.summary, width, _INDENT)
     if finding.culprit:
         yield from _section("Where", style)
-        yield from _place_lines(finding.culprit, lines, style, width)
+        yield from place_lines(finding.culprit, lines, style, width)
     if finding.evidence:
         yield from _section("How it is known", style)
-        yield from _evidence_lines(finding.evidence, style, width)
+        yield from evidence_lines(finding.evidence, style, width)
     if finding.remedies:
         yield from _section("What to do", style)
         yield from _remedy_lines(finding.remedies, style, width)
     if finding.places:
         yield from _section("Other places", style)
         for other in finding.places:
-            yield from _place_lines(other, lines, style, width)
+            yield from place_lines(other, lines, style, width)
     if finding.explanation:
         yield from _section("Why it hurts", style)
         yield from wrap(finding.explanation, width, _INNER)
@@ -48,7 +48,8 @@ def finding_lines(finding: Finding, lines: Lines, style: Style, width: int) -> I
             yield from wrap(symptom, width, _INNER, _INNER + _INDENT)
 
 
-def _grade(finding: Finding) -> str:
+def grade(finding: Finding) -> str:
+    """The verdict, how grave it is, and how certain."""
     suspected = ", suspected" if finding.suspected else ""
     return f"{finding.verdict}, {finding.severity}{suspected}, confidence {quantity(finding.confidence, 'ratio')}"
 
@@ -58,7 +59,7 @@ def _section(name: str, style: Style) -> Iterator[str]:
     yield _INDENT + style.paint("heading", name)
 
 
-def _place_lines(where: Place, lines: Lines, style: Style, width: int) -> Iterator[str]:
+def place_lines(where: Place, lines: Lines, style: Style, width: int) -> Iterator[str]:
     """Role, file and line, function, thread; below it the object and what the source says."""
     role = f"{where.role}:" if where.role else ""
     thread = f"[thread {where.thread}]" if where.thread else ""
@@ -69,7 +70,7 @@ def _place_lines(where: Place, lines: Lines, style: Style, width: int) -> Iterat
         yield style.paint("quiet", line)
 
 
-def _evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) -> Iterator[str]:
+def evidence_lines(evidence: tuple[Evidence, ...], style: Style, width: int) -> Iterator[str]:
     """One row for each number; where a row is too wide for the terminal, the number's origin goes below it."""
     heading = ("metric", "value", "threshold", "95 % between", "samples", "source")
     rows = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -75,10 +76,17 @@ def check_file(file: Path, origin: Origin = "file") -> Checked:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         return Checked(file, origin, None, (Problem(At(line, 1), "yaml", "The file is not in UTF-8."),))
-    playbook, problems = parse(text, str(file))
+    playbook, problems = _checked_text(text, str(file))
     if playbook is not None:
-        problems = sorted([*problems, *lint(playbook, check_part), *_missing_runbook(playbook, file)])
-    return Checked(file, origin, playbook, tuple(problems))
+        problems = tuple(sorted([*problems, *_missing_runbook(playbook, file)]))
+    return Checked(file, origin, playbook, problems)
+
+
+@lru_cache(maxsize=200)
+def _checked_text(text: str, source: str) -> tuple[Playbook | None, tuple[Problem, ...]]:
+    """The playbook of a text and what is wrong with it; kept, since the screen asks for the same ones again."""
+    playbook, problems = parse(text, source)
+    return playbook, tuple(problems) if playbook is None else (*problems, *lint(playbook, check_part))
 
 
 def _missing_runbook(playbook: Playbook, file: Path) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from kdiag.core.playbooks.story import tell
+from kdiag.core.playbooks.story import Triage
 from kdiag.core.report import story
 from kdiag.core.report.style import PLAIN
 from kdiag.core.report.text_finding import finding_lines
@@ -57,10 +57,8 @@ class FindingScreen(PageScreen):
         except KdiagError as error:
             self.notify(f"{error.message}\n{error.hint}", severity="error")
             return
-        told = tell(report, (run,))
-        self.app.push_screen(
-            PageScreen(lambda width: from_report(story.render(told, report, (run,), STYLE, width, explain=True)))
-        )
+        told = [Triage(report, (run,), ())]
+        self.app.push_screen(PageScreen(lambda width: from_report(story.render(told, STYLE, width, explain=True))))
 
     def action_next(self, step: int) -> None:
         """Another finding of the same report."""

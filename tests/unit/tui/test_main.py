@@ -100,7 +100,7 @@ def test_enter_opens_the_finding_and_escape_closes_it() -> None:
         assert "What to do" in screen.shown
 
         await screen.press("r")  # its playbook, run on what was seen
-        assert "Why, and how it is known" in screen.shown
+        assert "How it is known" in screen.shown
         assert "match findings.pool_exhaustion.present → yes" in screen.shown
         await screen.press("escape", "escape")
         assert screen.on_main

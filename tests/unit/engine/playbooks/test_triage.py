@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from kdiag.core.playbooks.evidence import FIELDS
 from kdiag.core.playbooks.plan import of_groups
 from kdiag.engine.playbooks.circuit import count_run
 from kdiag.engine.playbooks.files import find, load
-from kdiag.engine.playbooks.looking import Fed, Given, recorded
+from kdiag.engine.playbooks.looking import Fed, Given, Looking, recorded
 from kdiag.engine.playbooks.run import run as run_playbook
+from kdiag.engine.playbooks.triage import triage
 from kdiag.errors import KdiagError
 from tests.support.contracts import checked
 
@@ -84,13 +86,62 @@ def test_the_text_tells_what_why_and_what_to_do(capsys: pytest.CaptureFixture[st
     assert run(["triage", "--from", str(FOLDER / "gc-pressure.kdiag"), "--explain"]) == 1
     text = capsys.readouterr().out
 
-    headings = ["What happened", "Why, and how it is known", "What to do", "What was ruled out", "Playbooks"]
+    headings = ["What happened", "Why", "How it is known", "What to do", "What was ruled out", "Playbooks"]
     places = [text.index(f"\n{heading}\n") for heading in headings]
     assert places == sorted(places)
     assert "kdiag gc" in text
     assert "--try gc.freeze" in text
     assert "gc.share >= 0.4 → yes (gc.share = 77 %)" in text
     assert "Playbooks that did not match" in text
+
+
+def test_of_a_tree_the_worst_one_has_its_story(capsys: pytest.CaptureFixture[str]) -> None:
+    tree = ["--from", str(FOLDER / "healthy.kdiag"), "--from", str(FOLDER / "deadlock.kdiag")]
+    code, told_ = told(capsys, *tree)
+    assert run(["triage", *tree]) == code == 1
+    text = capsys.readouterr().out
+
+    (other,) = told_["others"]
+    assert (told_["verdict"], other["verdict"], told_["report"]["verdict"]) == ("deadlock", "healthy", "deadlock")
+    assert told_["playbooks"][0]["name"] == "deadlock"
+    assert other["story"]["do"] == []
+    assert f"(pid {told_['pid']}, the worst of 2 processes)" in " ".join(text.split())
+    assert text.count("What to do") == 1
+    assert (
+        run(["triage", *tree, "--children"]) == run(["triage", "1", "--children", "--act", "gc.freeze", "--yes"]) == 2
+    )
+
+
+@dataclass
+class Watched:
+    """Processes that were watched: what was to be seen meanwhile, and all of it at the end."""
+
+    processes: tuple[Looking, ...]
+    seen: tuple[Given, ...]
+
+    def finish(self) -> tuple[Given, ...]:
+        return self.seen
+
+
+def test_what_is_told_is_decided_on_all_that_was_seen() -> None:
+    seen = recorded([FOLDER / "gc-pressure.kdiag"]).finish()
+    begun = []
+    (done,) = triage(
+        [playbook("deadlock"), playbook("gc-pressure")], Watched((Fed({"findings.deadlock.present": (True,)}),), seen),
+        10.0, named=False, begin=lambda each: begun.append(each.name),
+    )  # fmt: skip
+
+    assert [(each.playbook.name, each.path) for each in done.runs] == [("gc-pressure", ("verdict", "collector"))]
+    assert [each.playbook.name for each in done.passed_over] == ["deadlock"]
+    assert begun == ["deadlock", "gc-pressure"], "each is counted once"
+
+
+def test_a_run_that_a_limit_has_stopped_stays_so() -> None:
+    seen = recorded([FOLDER / "gc-pressure.kdiag"]).finish()
+    watched = Watched((Slow({"process.cpu_percent": (98.0,)}),), seen)
+    (done,) = triage([playbook()], watched, 10.0, named=True)
+
+    assert "its limit of 180 s" in done.runs[0].stopped
 
 
 def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +159,7 @@ def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> No
 def test_all_evidence_is_documented_and_has_its_type() -> None:
     kinds = {bool: "bool", float: "number", str: "text"}
     for file in sorted(FOLDER.glob("*.kdiag")):
-        given = recorded(file, recorded(FOLDER / "healthy.kdiag").report)
+        (given,) = recorded([file], recorded([FOLDER / "healthy.kdiag"]).processes[0].report).finish()
         flat = dict(leaves(given.evidence))
         assert flat.keys() <= FIELDS.keys()
         assert {path: kinds[type(value)] for path, value in flat.items()} == {p: FIELDS[p].kind for p in flat}
@@ -217,7 +268,8 @@ def test_a_playbook_runs_only_so_often(tmp_path: Path) -> None:
 
 
 def test_evidence_that_is_given_stays_as_it_is() -> None:
-    given = recorded(FOLDER / "deadlock.kdiag")
+    (given,) = recorded([FOLDER / "deadlock.kdiag"]).finish()
 
-    assert isinstance(given, Given)
-    assert given.look(99.0, 1.0) is given.again(1.0) is given.evidence
+    looking: Looking = given
+    assert looking.look(99.0, 1.0) is given.evidence
+    assert looking.again(1.0) is None
