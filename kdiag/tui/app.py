@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,6 +43,7 @@ _SCAN_COSTS = (
     "without a lock in common. The callbacks rest where they take more than 0.3 % of one processor.\n\n"
     "It ends when you press s again, or with this screen."
 )
+_LONGEST_STILL_S = 0.05  # for a view to be opened together with what it shows; whoever waits longer sees that it opens
 
 
 class KdiagApp(App[int]):
@@ -94,6 +96,7 @@ class KdiagApp(App[int]):
         self.main = MainScreen(feed, self.frames.tally)
         self.error: KdiagError | None = None
         self.choose_again = False
+        self._still = ExitStack()  # while it holds something nothing is painted
 
     def on_mount(self) -> None:
         """Begin to watch."""
@@ -127,13 +130,15 @@ class KdiagApp(App[int]):
 
     def on_kdiag_app_made(self, message: Made) -> None:
         """Put it up, and keep account of how long that takes."""
-        if not self.main.query("Footer"):  # the screen is being taken down
+        if not self.main.query("KeyBar"):  # the screen is being taken down
             return
         before = self._picture
         if message.frame.picture.state == "ended" and (before is None or before.state != "ended"):
             self.notify("The process has ended. What was seen last stays; e writes the report.", timeout=10)
         began = time.perf_counter()
         self.main.show(message.frame)
+        if message.frame.view is self.main.view:
+            self._go_on()
         tally = self.frames.tally
         if not tally.drawn:
             self.refresh_bindings()  # it is known now what is watched
@@ -146,9 +151,16 @@ class KdiagApp(App[int]):
         self.exit(message.error.exit_code)
 
     def on_view_bar_chosen(self, message: ViewBar.Chosen) -> None:
-        """Open a view, and have made what it shows."""
+        """Open a view, and have made what it shows; both are painted at once, for to paint takes longest of all."""
+        self._go_on()
+        self._still.enter_context(self.batch_update())
+        self.set_timer(_LONGEST_STILL_S, self._go_on)
         self.main.open_view(message.number)
         self._look()
+
+    def _go_on(self) -> None:
+        self._still.close()
+        self.main.check_idle()
 
     def on_main_screen_frozen(self, message: MainScreen.Frozen) -> None:
         """Hold a picture, or let the newer ones through."""

@@ -8,10 +8,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widgets import ContentSwitcher, Static
 
 from kdiag.tui.views.catalogue import views
 from kdiag.tui.views.findings import FindingsView
+from kdiag.tui.widgets.keybar import KeyBar
 from kdiag.tui.widgets.timeline import TimeLine
 from kdiag.tui.widgets.viewbar import ViewBar
 
@@ -58,7 +59,7 @@ class MainScreen(Screen[None]):
         yield ViewBar([(view.key, view.name_) for view in self.views])
         with ContentSwitcher(initial=self.views[0].id):
             yield from self.views
-        yield Footer(compact=True)
+        yield KeyBar()
 
     @property
     def view(self) -> View[Any]:

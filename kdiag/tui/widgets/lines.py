@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from rich.text import Text
+    from textual.geometry import Region
 
 
 class Lines(ScrollView, can_focus=True):
@@ -31,6 +33,7 @@ class Lines(ScrollView, can_focus=True):
         self._lines: Sequence[Text] = ()
         self._keys: Sequence[Hashable] = ()
         self._strips: dict[int, Strip] = {}
+        self._style = Style()
 
     def show(self, lines: Sequence[Text], keys: Sequence[Hashable] = ()) -> None:
         """Put up other lines in place of those that are there.
@@ -61,12 +64,15 @@ class Lines(ScrollView, can_focus=True):
         """What it shows, without colours: to be copied, and for tests."""
         return "\n".join(line.plain for line in self._lines)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of the screen that are to be drawn; what they have in common is looked up once."""
+        self._style = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
+        """One of them."""
         left, top = self.scroll_offset
-        return (
-            self._strip(top + y).crop_extend(left, left + self.size.width, self.rich_style).apply_style(self.rich_style)
-        )
+        return self._strip(top + y).crop_extend(left, left + self.size.width, self._style).apply_style(self._style)
 
     def _strip(self, number: int) -> Strip:
         if number >= len(self._lines):

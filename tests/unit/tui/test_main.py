@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.command import CommandPalette
 
 from kdiag.errors import KdiagError
 from kdiag.tui.screens.ask import Ask
 from kdiag.tui.screens.finding import FindingScreen
 from kdiag.tui.screens.help import HelpScreen
+from kdiag.tui.widgets.keybar import KeyBar
 from kdiag.tui.widgets.timeline import TimeLine
 from tests.support.feeds import ShownFeed, picture, wished
 from tests.support.screens import Screen, screen_of
@@ -211,6 +213,34 @@ def test_a_file_that_cannot_be_written_is_said() -> None:
         await screen.press("e")
         await screen.write("/nowhere/r.md")
         await screen.until(lambda: any("Cannot write" in note.message for note in screen.app._notifications))
+
+    on_screen(test)
+
+
+def test_a_key_can_be_clicked_where_it_is_told() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        told = screen.app.main.query_one(KeyBar).render().plain
+        await screen.pilot.click(KeyBar, offset=(told.index("Help"), 0))
+        await screen.until(lambda: isinstance(screen.app.screen, HelpScreen))
+        await screen.press("escape")
+        await screen.pilot.click(KeyBar, offset=(told.index("palette"), 0))
+        await screen.until(lambda: isinstance(screen.app.screen, CommandPalette))
+
+    on_screen(test)
+
+
+def test_keys_are_told_as_long_as_they_do_something() -> None:
+    async def test(screen: Screen) -> None:
+        def told() -> str:
+            return screen.app.main.query_one(KeyBar).render().plain
+
+        await screen.put_up(picture(nested_pool()))
+        assert "f Follow" not in told()
+        await screen.press("2")
+        assert "f Follow" in told()
+        await screen.press("1")
+        assert "f Follow" not in told()
 
     on_screen(test)
 
