@@ -124,7 +124,14 @@ def _tested(tested: list[tuple[Playbook, Tested]], *, explain: bool) -> Iterator
 )  # fmt: skip
 @click.argument("playbook_name", metavar="NAME")
 @target_options
-@click.option("--dry-run", "recorded", type=click.Path(path_type=Path), metavar="FILE", help="On a recording instead.")
+@click.option(
+    "--dry-run",
+    "--from",
+    "recorded",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="On a recording instead.",
+)
 @click.option("--explain", is_flag=True, help="Each condition with the values that it saw.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter's value.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="An earlier report or recording.")

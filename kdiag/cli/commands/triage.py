@@ -51,7 +51,7 @@ Examples:
   kdiag triage 1234 --playbook my-playbook.yaml
   kdiag triage 1234 --playbook deploy-check --baseline before.json
   kdiag triage 1234 --record shop.kdiag        keep what was seen,
-  kdiag triage --from shop.kdiag --explain     and take the same path on it, with the values
+  kdiag triage --dry-run shop.kdiag --explain  and take the same path on it, with the values
   kdiag triage 1234 --act gc.freeze            try what is proposed: asks, measures, takes it back
   kdiag triage 1234 --act gc.freeze --yes -f html -o triage.html
 """
@@ -71,7 +71,7 @@ FORMATS = ("text", "json", "markdown", "html")
 @click.option("--full", is_flag=True, help="Use the whole time, even when every verdict is certain before.")
 @children_option
 @click.option(
-    "--from", "recorded", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    "--from", "--dry-run", "recorded", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
     help="On what --record has kept, without a process; once for each file of a tree, its head first.",
 )  # fmt: skip
 @click.option(
