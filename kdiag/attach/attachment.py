@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kdiag.attach import entry, pep768
@@ -119,7 +118,7 @@ def _attach(facts: ProcessFacts, way: Way, clock: Clock, lease_s: float | None) 
             return _attached("ptrace", channel, started, clock, max(entered.pause_s, again.pause_s))
         channel = _wait_for_door(facts, entered, clock, lease_s)
         attachment = _attached("ptrace", channel, started, clock, entered.pause_s)
-        _tidy_up(facts.pid, attachment.hello.boot_thread, entered, clock)
+        _tidy_up(facts, attachment.hello.boot_thread, entered, clock)
         return attachment
 
 
@@ -239,21 +238,24 @@ def _no_answer(pid: int) -> KdiagError:
     return KdiagError("door-not-opened", message, cause=cause, hint=hint)
 
 
-def _tidy_up(pid: int, boot_thread: int, entered: Entry, clock: Clock) -> None:
+def _tidy_up(facts: ProcessFacts, boot_thread: int, entered: Entry, clock: Clock) -> None:
     """Wipe the code that was borrowed into the padding, once nobody runs it: until then it stays, and does no harm."""
 
     def wiped() -> bool:
-        return not _has_thread(pid, boot_thread) and entered.wipe()
+        return not _has_thread(facts, boot_thread) and entered.wipe()
 
     with contextlib.suppress(WaitTimeout, KdiagError):
         poll_immediate(wiped, _LOOK_AGAIN_S, _ENDS_WITHIN_S, clock=clock)
 
 
-def _has_thread(pid: int, native_id: int) -> bool:
+def _has_thread(facts: ProcessFacts, native_id: int) -> bool:
     """Whether a process has a thread, known by its id in the innermost PID namespace."""
-    for task in os.listdir(f"/proc/{pid}/task"):
+    tasks = PROC / str(facts.pid) / "task"
+    if facts.same_pid_namespace:
+        return (tasks / str(native_id)).exists()
+    for task in os.listdir(tasks):
         with contextlib.suppress(OSError):
-            status = Path(f"/proc/{pid}/task/{task}/status").read_text(errors="replace")
+            status = (tasks / task / "status").read_text(errors="replace")
             if any(line.startswith("NSpid:") and line.split()[-1] == str(native_id) for line in status.splitlines()):
                 return True
     return False

@@ -24,7 +24,7 @@ from kdiag.cli.parameters import (
 from kdiag.core.model import INCONCLUSIVE
 from kdiag.core.playbooks.actions import ACTIONS
 from kdiag.core.playbooks.story import tell
-from kdiag.core.report import html, markdown, story, trial
+from kdiag.core.report import markdown, story, trial
 from kdiag.core.report.markdown_triage import triage as markdown_triage
 from kdiag.engine.playbooks.acting import act, proposed, words
 from kdiag.engine.playbooks.circuit import count_run
@@ -142,6 +142,8 @@ def _document(form: str, triages: Sequence[Triage], tried: Trial | None, code: i
     told = tell(worst.report, worst.runs)
     match form:
         case "html":
+            from kdiag.core.report import html  # noqa: PLC0415 - only who wants a page pays for it
+
             return html.render(report, html.triage(told, worst.report, worst.runs, tried))
         case "markdown":
             return markdown.render(report, markdown_triage(told, worst.report, worst.runs, tried))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kdiag.core.report import html, json_, junit, markdown, openmetrics, sarif, text
+from kdiag.core.report import text
 from kdiag.core.report.style import PLAIN, Style
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from kdiag.core.model import Report
 
 FORMATS = ("text", "json", "markdown", "html", "sarif", "junit", "openmetrics")
+_MODULES = {"json": "json_"}  # where it is not the format's name
 _ENDINGS = {
     ".json": "json", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".sarif": "sarif",
     ".xml": "junit", ".prom": "openmetrics",
@@ -21,21 +23,12 @@ _ENDINGS = {
 
 def render(report: Report, form: str, style: Style = PLAIN, width: int = 100) -> Iterator[str]:
     """The report's lines; only text is painted and wrapped."""
-    match form:
-        case "json":
-            return json_.render(report)
-        case "markdown":
-            return markdown.render(report)
-        case "html":
-            return html.render(report)
-        case "sarif":
-            return sarif.render(report)
-        case "junit":
-            return junit.render(report)
-        case "openmetrics":
-            return openmetrics.render(report)
-        case _:
-            return text.render(report, style, width)
+    if form == "text":
+        return text.render(report, style, width)
+    # Read when it is asked for: who waits for a diagnosis in text need not wait for what makes pages.
+    renderer = import_module(f"kdiag.core.report.{_MODULES.get(form, form)}")
+    lines: Iterator[str] = renderer.render(report)
+    return lines
 
 
 def form_of(suffix: str) -> str:
