@@ -42,7 +42,7 @@ _TOP_OF_STACK = 1024  # bytes
 _WORD = struct.Struct("<Q")
 _PATIENT_ATTEMPTS = 4
 _STATE_STEP = 4  # between the states of two entries: + 1 and + 2 are outcomes
-_RETRIES = Backoff(duration_s=0.01, factor=1.6, jitter=0.3, steps=12, cap_s=0.3)  # two seconds in all
+_RETRIES = Backoff(duration_s=0.01, factor=1.6, jitter=0.3, steps=18, cap_s=0.3)  # four seconds in all
 
 
 def refusal(facts: ProcessFacts, text: bytes) -> KdiagError | None:

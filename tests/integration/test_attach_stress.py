@@ -81,7 +81,7 @@ def test_a_visit_works_whatever_the_main_thread_does(python: Interpreter, state:
         for _ in range(CYCLES_IN_A_STATE):
             visit(target.pid)
             ward.assert_unharmed(working=state in GOES_ROUND)
-            ward.assert_clean()
+            ward.assert_clean(CLEAN_WITHIN_S)
 
 
 @pytest.mark.slow
