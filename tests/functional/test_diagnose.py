@@ -8,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from kdiag.engine.diagnosis import diagnosed
+from kdiag.errors import KdiagError
 from tests.support.kdiag import command, kdiag
 from tests.support.probed import until
 from tests.support.targets import Target, start_target
@@ -47,23 +47,30 @@ def test_full_uses_the_whole_window() -> None:
 
 
 @contextlib.contextmanager
-def observing_a_deadlock(*options: str | Path) -> Iterator[tuple[Target, subprocess.Popen[str]]]:
-    """A deadlocked target and a long diagnosis of it that has seen five seconds."""
+def observing_a_deadlock(folder: Path) -> Iterator[tuple[Target, subprocess.Popen[str], Path]]:
+    """A deadlocked target, a long diagnosis of it that has seen enough, and its recording."""
+    file = folder / "seen.kdiag"
+
+    def enough() -> bool:
+        with contextlib.suppress(KdiagError):  # it has hardly begun
+            return diagnosed([file]).verdict == "deadlock"
+        return False
+
     with (
         start_target("deadlock_two_locks") as target,
         subprocess.Popen(
-            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json", *options),
+            command("diagnose", target.pid, "--for", "60s", "--full", "--format", "json", "--record", file),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as run,
     ):  # fmt: skip
         assert run.stderr is not None
         assert "Observing process" in run.stderr.readline()
-        time.sleep(5)
-        yield target, run
+        until(enough, "the deadlock is in the recording")
+        yield target, run, file
 
 
-def test_ctrl_c_reports_what_was_seen() -> None:
-    with observing_a_deadlock() as (_, run):
+def test_ctrl_c_reports_what_was_seen(tmp_path: Path) -> None:
+    with observing_a_deadlock(tmp_path) as (_, run, _):
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
@@ -71,8 +78,8 @@ def test_ctrl_c_reports_what_was_seen() -> None:
     assert "Interrupted" in err
 
 
-def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
-    with observing_a_deadlock() as (target, run):
+def test_a_target_that_ends_is_reported_with_what_was_seen(tmp_path: Path) -> None:
+    with observing_a_deadlock(tmp_path) as (target, run, _):
         os.kill(target.pid, signal.SIGKILL)
         target.process.wait()
         out, err = run.communicate(timeout=60)
@@ -83,8 +90,7 @@ def test_a_target_that_ends_is_reported_with_what_was_seen() -> None:
 
 
 def test_what_is_recorded_outlives_kdiag(tmp_path: Path) -> None:
-    file = tmp_path / "seen.kdiag"
-    with observing_a_deadlock("--record", file) as (_, run):
+    with observing_a_deadlock(tmp_path) as (_, run, file):
         run.kill()
         run.communicate(timeout=60)
     report = diagnosed([file])
