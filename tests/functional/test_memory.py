@@ -25,7 +25,7 @@ from tests.support.targets import start_target
 )
 def test_what_grows_is_named_with_who_keeps_it(minor: tuple[int, int], shape: str, name: str) -> None:
     with start_target("leaks", shape, python=of_minor(minor)) as target:
-        ran = kdiag("memory", target.pid, "--for", "12s", "--trace-allocations", "2s", "--format", "json")
+        ran = kdiag("memory", target.pid, "--for", "18s", "--trace-allocations", "2s", "--format", "json")
     assert ran.code == 0, ran.err
     told = ran.json
     assert told["after"]["rss_bytes"] > told["before"]["rss_bytes"]

@@ -111,7 +111,7 @@ def test_what_is_switched_off_stays_off(python: Interpreter, how: str) -> None:
 
 @each_interpreter((3, 14))
 def test_no_thread_runs(python: Interpreter) -> None:
-    with start_target("main_waits", "sleep", python=python) as target:
+    with start_target("idle_threads", python=python) as target:
         assert refused(target) == "no-running-thread"
         assert scripts(target) == []
 
