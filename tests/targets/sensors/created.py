@@ -12,22 +12,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.targets.sensors._load import part, say, sensor
+from tests.targets.sensors._touchy import Touchy, ran
 
 HERE = Path(__file__)
-ran: list[str] = []
 done = threading.Event()
-
-
-class Touchy(type):
-    """Notes whatever is asked of a class."""
-
-    def __hash__(cls) -> int:
-        ran.append("hash of the class")
-        return id(cls)
-
-    def __eq__(cls, other: object) -> bool:
-        ran.append("eq of the class")
-        return cls is other
 
 
 class Own(socket.socket, metaclass=Touchy):
