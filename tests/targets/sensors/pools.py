@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.targets.sensors._load import say, sensor
 
 both = threading.Barrier(2)
+all_three = threading.Barrier(3)  # each by a worker of its own: an executor starts none while one is idle
 never = threading.Event()
 orders = ThreadPoolExecutor(2, thread_name_prefix="orders")
 others = ThreadPoolExecutor(1, thread_name_prefix="others")
@@ -34,7 +35,7 @@ waiting = [orders.submit(nested) for _ in range(2)]
 for _ in range(3):
     orders.submit(int)
 others.submit(foreign, waiting[0])  # of another pool's task, which runs
-for each in [idle.submit(time.sleep, 0.05) for _ in range(3)]:
+for each in [idle.submit(all_three.wait) for _ in range(3)]:
     each.result()
 pool = ThreadPool(2)
 for _ in range(5):
