@@ -141,7 +141,7 @@ def _look(argv: tuple[str, ...], root: Path, suffix: str) -> Interpreter | None:
     """Ask a command for its version and binary; None when it is not a Python that runs."""
     try:
         answer = subprocess.run(
-            [*argv, "-I", "-S", "-c", _WHO], capture_output=True, text=True, timeout=20, check=True
+            [*argv, "-I", "-S", "-c", _WHO], capture_output=True, text=True, timeout=60, check=True
         ).stdout
         version, executable = json.loads(answer)
     except (OSError, subprocess.SubprocessError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from kdiag.engine.live import Picture
 
 _WITHIN_S = 40.0
+_HOPS = 5  # at most, from a key to what it does: application, screen, widget, and a message of that back through them
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys, and wait after each until all that it asks for is done, but for what other threads do.
+
+    The pilot goes on as soon as this process computes nothing, which on a busy machine says little.
+    """
+    for key in keys:
+        await pilot.press(key)
+        for _ in range(_HOPS):
+            if not pilot.app._exit:
+                await pilot._wait_for_screen()
 
 
 @dataclass
@@ -38,13 +51,18 @@ class Screen:
 
     async def press(self, *keys: str) -> None:
         """Press keys, and let the screen do what they ask for."""
-        await self.pilot.press(*keys)
+        await press(self.pilot, *keys)
         await self.pilot.pause()
 
     async def write(self, text: str) -> None:
         """Answer a question for a line of text."""
+        await self.asked()
         self.app.screen.query_one(Input).value = text
         await self.press("enter")
+
+    async def asked(self) -> None:
+        """Wait until a line of text is asked for, and keys go into it."""
+        await self.until(lambda: not self.on_main and isinstance(self.app.focused, Input))
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for what comes from other threads."""

@@ -35,7 +35,7 @@ class Player:
 
     def shown(self) -> Picture:
         """The next picture."""
-        return self.pictures.get(timeout=20)
+        return self.pictures.get(timeout=60)
 
     def step(self, seconds: float) -> Picture:
         """Let time pass, and give what is shown then."""
@@ -51,7 +51,7 @@ class Player:
 
     def end(self) -> None:
         self.feed.stop()
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kdiag.machinery import runtime
 from tests.unit.machinery.background import HANGING_S
-from tests.unit.machinery.interrupts import interrupt
+from tests.unit.machinery.interrupts import Interrupter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +39,7 @@ def handlers_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def interruptible() -> Iterator[Callable[[], None]]:
     """What raises `Interrupted` in the main thread, wherever it waits."""
-    before = signal.signal(signal.SIGUSR2, interrupt)
-    yield lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+    interrupter = Interrupter()
+    before = signal.signal(signal.SIGUSR2, interrupter.interrupt)
+    yield interrupter
     signal.signal(signal.SIGUSR2, before)

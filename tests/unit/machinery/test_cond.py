@@ -80,7 +80,7 @@ def test_wait_unlocks_while_it_waits_and_returns_locked() -> None:
 
     waiting = Background(wait)
     spin_until(lambda: len(cond._gates) == 1)
-    assert mutex.holders() == ()
+    spin_until(lambda: mutex.holders() == ())
     with mutex:
         cond.signal()
     waiting.result()

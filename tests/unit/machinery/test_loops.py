@@ -264,11 +264,11 @@ class NotingEvent(threading.Event):
 
 def test_on_the_real_clock_a_tick_is_one_wait_of_the_stop_and_no_thread() -> None:
     stop = NotingEvent()
-    threads: list[int] = []
-    before = threading.active_count()
-    wait.jitter_until(lambda: threads.append(threading.active_count()), PERIOD_S, stop=stop)
+    new: list[set[threading.Thread]] = []
+    before = set(threading.enumerate())
+    wait.jitter_until(lambda: new.append(set(threading.enumerate()) - before), PERIOD_S, stop=stop)
     assert stop.timeouts == [PERIOD_S] * 3
-    assert threads == [before] * 3
+    assert new == [set()] * 3
 
 
 @both_forms

@@ -73,19 +73,21 @@ def test_what_stays_refers_to_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -
         assert set(hook.__globals__) == {"__builtins__"}  # type: ignore[attr-defined]
 
 
-def test_a_fork_waits_for_a_thread_at_work_and_keeps_it_out_until_it_is_over() -> None:
+def test_a_fork_waits_for_a_thread_at_work_and_keeps_it_out_until_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork, "WAITS_S", 60.0)
+    monkeypatch.setattr(fork, "WORKS_ANYWAY_S", 60.0)
     at_work = fork.AtWork()
     began, ended, done = threading.Event(), threading.Event(), []
 
     def work() -> None:
         with at_work:
             began.set()
-            ended.wait(10)
+            ended.wait(60)
             done.append("work")
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert began.wait(10)
+    assert began.wait(60)
     ended.set()
     at_work.before_fork()
     assert done == ["work"]
@@ -94,7 +96,7 @@ def test_a_fork_waits_for_a_thread_at_work_and_keeps_it_out_until_it_is_over() -
     done.append("fork")
     at_work.after_fork()
     for each in (thread, again):
-        each.join(10)
+        each.join(60)
     assert done == ["work", "fork", "work"]
 
 
@@ -106,13 +108,13 @@ def test_a_fork_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> No
         at_work.before_fork()  # a finalizer that forks in our own thread
         at_work.after_fork()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            pool.submit(at_work.before_fork).result(10)  # it goes on without
-            pool.submit(at_work.after_fork).result(10)
+            pool.submit(at_work.before_fork).result(60)  # it goes on without
+            pool.submit(at_work.after_fork).result(60)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        pool.submit(other.before_fork).result(10)  # and never says that it is over
+        pool.submit(other.before_fork).result(60)  # and never says that it is over
         with other:
             pass
-        pool.submit(other.after_fork).result(10)
+        pool.submit(other.after_fork).result(60)
     with at_work, other:
         assert at_work._worker == other._worker == threading.get_ident()
 

@@ -39,10 +39,10 @@ def test_a_thread_that_ends_while_its_door_is_taken_away_leaves_no_door() -> Non
     keeper = _Keeper()
     keeper._signals = _HoldsUp(keeper)
     keeper.start()
-    until(_doors, "the door is open")
+    until(lambda: _doors() and not keeper._opening.locked(), "the door is open")
     keeper.retire()
     assert not _doors()
-    assert keeper._ended.acquire(True, 10)
+    assert keeper._ended.acquire(True, 60)
 
 
 def _doors() -> list[Path]:

@@ -10,7 +10,7 @@ import pytest
 from kdiag.machinery.sync import Locker, RWMutex
 from kdiag.probe.sensors.threads import ThreadsSensor
 from tests.unit.machinery.background import Background
-from tests.unit.machinery.interrupts import spin_until
+from tests.unit.machinery.interrupts import at_gate, spin_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ def _wait_seen(mutex: RWMutex, wait: Callable[[], None]) -> dict[str, Any]:
     """What the sensor says of a thread that waits for a mutex."""
     waiting = Background(wait)
     try:
-        spin_until(lambda: bool(mutex._writers or mutex._readers))
+        spin_until(lambda: (mutex._writers or mutex._readers) and at_gate(waiting._thread.ident))
         sensor = ThreadsSensor()
         threads = sensor.data(0)["threads"]
         sensor.stop()

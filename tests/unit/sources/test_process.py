@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -42,6 +43,7 @@ def test_a_sample_has_every_account(tmp_path: Path) -> None:
 
 
 def test_what_a_probe_has_open_is_not_the_targets(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests have left open is not closed between the two looks
     before = _source(FakeClock()).sample(background()).descriptors
     state, door = tmp_path / ".kdiag-0-crashes", tmp_path / ".kdiag-0-4711-4712"
     for folder in (state, door):

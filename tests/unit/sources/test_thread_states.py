@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from kdiag.core.model import Wait
-from kdiag.sources.thread_states import classify, read_states
+from kdiag.sources.thread_states import ThreadState, classify, read_states
 
 GIL = (0x7F30_0000_1000, 0x7F30_0000_2000)
 
@@ -51,13 +51,16 @@ def test_a_waiting_thread_of_this_process_stands_still() -> None:
         ready.set()
         release.wait()
 
+    def state() -> ThreadState:
+        return read_states(os.getpid(), [])[seen[0]]
+
     thread = threading.Thread(target=wait)
     thread.start()
     try:
         ready.wait()
-        while read_states(os.getpid(), [])[seen[0]].wait is not Wait.LOCK:
+        # On its way there it waits for the GIL, which looks alike from outside, and comes to run again.
+        while (first := state()).wait is not Wait.LOCK or (second := state()) != first:
             pass
-        first, second = (read_states(os.getpid(), [])[seen[0]] for _ in range(2))
         assert first.runs == second.runs
         assert first.cpu_s == second.cpu_s
         assert first.runs is not None

@@ -52,11 +52,10 @@ def test_a_container_is_watched_by_its_name() -> None:
             await screen.put_up(watching(BROKEN, suspects=(SUSPECT,)))
             assert "scraper iterates" in screen.shown
             await screen.press("i")
-            await screen.until(lambda: not screen.on_main)
             await screen.write("shop:CACHE")
             await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE"])
             await screen.press("end", "i")
-            await screen.until(lambda: not screen.on_main)
+            await screen.asked()
             await screen.press("enter")  # a suspect's name stands there already
             await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE", "shop:STOCK"])
             await screen.press("i")
@@ -77,7 +76,6 @@ def test_a_container_is_watched_by_its_name() -> None:
 
             feed.refusal = KdiagError("no-such-name", "There is no shop.NOWHERE.", hint="kdiag guard PID --scan")
             await screen.press("i")
-            await screen.until(lambda: not screen.on_main)
             await screen.write("shop:NOWHERE")
             await screen.until(lambda: any("There is no" in each.message for each in screen.app._notifications))
 

@@ -86,6 +86,7 @@ def test_the_last_picture_of_a_target_that_ended_stays() -> None:
         await screen.put_up(picture(nested_pool(), state="ended"))
 
         assert "ended at 0:10" in screen.text("status")
+        await screen.until(lambda: list(screen.app._notifications))
         (note,) = screen.app._notifications
         assert "e writes the report" in note.message
         assert f"{APP}:30" in screen.shown
@@ -98,12 +99,12 @@ def test_enter_opens_the_finding_and_escape_closes_it() -> None:
         await screen.put_up(picture(nested_pool()))
         await screen.press("enter")
         assert isinstance(screen.app.screen, FindingScreen)
-        assert "How it is known" in screen.shown
+        await screen.until(lambda: "How it is known" in screen.shown)
         assert "What to do" in screen.shown
 
         await screen.press("r")  # its playbook, run on what was seen
+        await screen.until(lambda: "match findings.pool_exhaustion.present → yes" in screen.shown)
         assert "How it is known" in screen.shown
-        assert "match findings.pool_exhaustion.present → yes" in screen.shown
         await screen.press("escape", "escape")
         assert screen.on_main
 
@@ -238,9 +239,9 @@ def test_keys_are_told_as_long_as_they_do_something() -> None:
         await screen.put_up(picture(nested_pool()))
         assert "f Follow" not in told()
         await screen.press("2")
-        assert "f Follow" in told()
+        await screen.until(lambda: "f Follow" in told())
         await screen.press("1")
-        assert "f Follow" not in told()
+        await screen.until(lambda: "f Follow" not in told())
 
     on_screen(test)
 
@@ -249,6 +250,7 @@ def test_help_tells_every_key() -> None:
     async def test(screen: Screen) -> None:
         await screen.press("question_mark")
         assert isinstance(screen.app.screen, HelpScreen)
+        await screen.until(lambda: screen.shown)
         for word in (
             "Pause",
             "Attach",

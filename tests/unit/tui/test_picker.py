@@ -17,6 +17,7 @@ from kdiag.tui.picker import PickerApp
 from kdiag.tui.present.processes import processes, short
 from kdiag.tui.present.table import line
 from kdiag.tui.widgets.table import Table
+from tests.support.screens import press
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +50,7 @@ def picking(rounds: Rounds, test: Callable[[PickerApp, Pilot[int | None]], Await
     async def run() -> int | None:
         app = PickerApp(rounds)
         async with app.run_test(size=(100, 24)) as pilot:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while not shown(app):
                     await pilot.pause(0.01)
             await test(app, pilot)
@@ -71,38 +72,41 @@ MAIL = living(303, "gunicorn", "mail:app")
 def test_it_is_filtered_as_one_types_and_enter_chooses() -> None:
     async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
         assert shown(app) == ["101", "202", "303"]
-        await pilot.press(*"python")
+        await press(pilot, *"python")
         assert shown(app) == ["101", "202"]
-        await pilot.press("down", "enter")
+        await press(pilot, "down", "enter")
 
     assert picking(Given(SHOP, BLOG, MAIL), test) == 202
 
 
 def test_words_are_looked_for_in_every_column() -> None:
     async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
-        await pilot.press(*"busy 99")
+        await press(pilot, *"busy 99")
         assert shown(app) == ["101"]
-        await pilot.press("escape")
+        await press(pilot, "escape")
         assert len(shown(app)) == 3
-        await pilot.press("escape")
+        await press(pilot, "escape")
 
     assert picking(Given(SHOP, BLOG, MAIL), test) is None
 
 
 def test_the_choice_stays_with_its_process_whatever_comes_above_it() -> None:
     async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
-        await pilot.press("down")
-        app.post_message(PickerApp.Looked([MAIL, SHOP, BLOG]))
-        await pilot.pause()
-        assert shown(app) == ["303", "101", "202"]
-        await pilot.press("enter")
+        await press(pilot, "down")
+        rounds.seen = [MAIL, SHOP, BLOG]  # from the next round on, should one be due
+        app.post_message(PickerApp.Looked(rounds.seen))
+        async with asyncio.timeout(40):
+            while shown(app) != ["303", "101", "202"]:
+                await pilot.pause(0.01)
+        await press(pilot, "enter")
 
-    assert picking(Given(SHOP, BLOG, MAIL), test) == 202
+    rounds = Given(SHOP, BLOG, MAIL)
+    assert picking(rounds, test) == 202
 
 
 def test_enter_without_a_match_says_so() -> None:
     async def test(app: PickerApp, pilot: Pilot[int | None]) -> None:
-        await pilot.press(*"zzz", "enter")
+        await press(pilot, *"zzz", "enter")
         assert any("No process matches" in note.message for note in app._notifications)
 
     assert picking(Given(SHOP), test) is None

@@ -42,7 +42,7 @@ def test_the_keys_of_the_tasks() -> None:
             await screen.press("slash", *"job-13")
             await screen.until(lambda: "10 lines of the tree" in screen.shown)
             await screen.press("enter")
-            assert isinstance(screen.app.focused, Lines)
+            await screen.until(lambda: isinstance(screen.app.focused, Lines))
             assert screen.app.main.view.query_one(Filter).display
             await screen.press("slash", "escape")
             await screen.until(lambda: "job-149" in screen.shown)
