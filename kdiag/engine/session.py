@@ -85,6 +85,8 @@ class Session:
     _group: Group = field(init=False)
     _wall_start: datetime = field(init=False)
     _cost: CostMeter = field(init=False)
+    _emitting: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _over: bool = field(default=False, init=False)  # guarded by _emitting
 
     def enter(self) -> None:
         """Get a probe in, if that is wanted: before the start, or at any time after it.
@@ -146,9 +148,12 @@ class Session:
         self._group.start_with_context(ctx, self._writer.run, "recording")
 
     def _emit(self, sample: Sample) -> None:
-        self._recorder.add(sample)
-        if self._writer is not None:
-            self._writer.add(sample)
+        with self._emitting:
+            if self._over:  # the look outlasted the end's grace
+                return
+            self._recorder.add(sample)
+            if self._writer is not None:
+                self._writer.add(sample)
 
     @property
     def _method(self) -> AttachMethod:
@@ -243,11 +248,14 @@ class Session:
     def end_sources(self) -> None:
         """Let go of the target from outside; the context must be done.
 
-        A source that hangs in the kernel (a dying target, a dead disk) must not hang the report.
+        A source that hangs in the kernel (a dying target, a dead disk) must not hang the report; nor is what it sees
+        later in the recording, which says what the report says.
         """
         waiter = threading.Thread(target=self._group.wait, daemon=True, name="kdiag-end")
         waiter.start()
         waiter.join(_END_GRACE_S)
+        with self._emitting:
+            self._over = True
         self._observers.close()
 
     def _limitations(self) -> tuple[Limitation, ...]:
