@@ -83,6 +83,11 @@ def wish(playbook: Playbook, looking: Looking) -> None:
         looking.wish(max(rates))
 
 
+def paused_too_long(playbook: Playbook, looking: Looking) -> bool:
+    """Whether looking has stopped the process for longer than the playbook allows."""
+    return playbook.limits.pause_ms is not None and looking.pause_ms() > playbook.limits.pause_ms
+
+
 def _take(step: Step, looking: Looking, params: Mapping[str, Any]) -> tuple[Taken, Evidence]:
     collect = COLLECTS[step.collect.text]
     evidence: Evidence = {"params": params}
@@ -121,7 +126,7 @@ def _stop(playbook: Playbook, done: Taken, looking: Looking) -> str:
         return "it was interrupted"
     if done.outcome is None:
         return f"the step {done.step.id} failed: {done.problem}"
-    limit = playbook.limits.pause_ms
-    if limit is not None and looking.pause_ms() > limit:
+    if paused_too_long(playbook, looking):
+        limit = playbook.limits.pause_ms
         return f"looking stopped the process for {looking.pause_ms():g} ms, and its limit is {limit:g} ms"
     return ""

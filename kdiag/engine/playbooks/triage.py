@@ -14,7 +14,7 @@ from kdiag.core.playbooks.model import Playbook
 from kdiag.core.playbooks.plan import Judged, Run, matches
 from kdiag.core.playbooks.story import Triage
 from kdiag.engine.playbooks.conditions import evaluate, floats
-from kdiag.engine.playbooks.run import run, wish
+from kdiag.engine.playbooks.run import paused_too_long, run, wish
 from kdiag.errors import KdiagError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Rounds:
     named: bool
     begin: Callable[[Playbook], None]
     _begun: set[str] = field(default_factory=set)
-    _stopped: dict[str, Run] = field(default_factory=dict)  # by a limit, which what was seen does not tell
+    _stopped: dict[str, Run] = field(default_factory=dict)  # by a limit that what was seen does not tell of
 
     def run(self, looking: Looking) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
         """Those that were run, and those that were passed over."""
@@ -75,6 +75,7 @@ class _Rounds:
         else:
             self._begun.add(playbook.name)
             done = run(playbook, looking, {"window": self.window_s} if "window" in playbook.params else {})
-        if done.stopped and not looking.interrupted:
+        # For how long looking has stopped the process what was seen does tell, and tells the same to a recording.
+        if done.stopped and not looking.interrupted and not paused_too_long(playbook, looking):
             self._stopped[playbook.name] = done
         return done

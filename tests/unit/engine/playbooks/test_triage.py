@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +144,20 @@ def test_a_run_that_a_limit_has_stopped_stays_so() -> None:
     assert "its limit of 180 s" in done.runs[0].stopped
 
 
+def test_a_run_that_a_pause_has_ended_is_told_as_a_recording_tells_it() -> None:
+    (seen,) = recorded([FOLDER / "gc-pressure.kdiag"]).finish()
+    observation = seen.report.observation
+    paused = replace(observation, cost=replace(observation.cost, target_pause_ms_max=60.0))
+    end = (Given(replace(seen.report, observation=paused), seen.evidence),)
+    live, again = (
+        triage([playbook()], Watched(processes, end), 10.0, named=True)
+        for processes in ((Stopping({"process.cpu_percent": (98.0,)}),), end)
+    )
+
+    assert "for 60 ms" in live[0].runs[0].stopped
+    assert live == again
+
+
 def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> None:
     file = str(FOLDER / "gc-pressure.kdiag")
     _, story = told(capsys, "--from", file, "--playbook", "deploy-check", "--baseline", str(FOLDER / "healthy.kdiag"))
@@ -252,8 +266,6 @@ def test_ones_own_faulty_playbook_keeps_no_other_back(
 
 
 def test_a_playbook_runs_only_so_often(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     limited = playbook()
     limited = replace(limited, limits=replace(limited.limits, runs=2, per=60.0))
     file = tmp_path / "state" / "runs.json"
