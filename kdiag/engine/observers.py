@@ -74,12 +74,15 @@ def observers(facts: ProcessFacts, *, readable: bool, window_s: float, emit: Cal
     fewest = _FEWEST_LOOKS if threads <= _MANY_THREADS else _FEWEST_DEAR_LOOKS
     longest_s = max(window_s / fewest, _STACKS_BASE_S)
 
-    def loop(name: str, look: Callable[..., Sample], period_s: Callable[[], float]) -> SourceLoop[Sample]:
-        return SourceLoop(name, look, period_s, emit, clock, random.Random(rng.random()), tempo)  # noqa: S311 - jitter
+    def loop(
+        name: str, look: Callable[..., Sample], period_s: Callable[[], float], *, at_end: bool = False
+    ) -> SourceLoop[Sample]:
+        jitter = random.Random(rng.random())  # noqa: S311
+        return SourceLoop(name, look, period_s, emit, clock, jitter, tempo, at_end)
 
     own_threads = OwnThreads(facts.pid)
     process = ProcessSource(facts.pid, Pace(_PROCESS_BASE_S, longest_s, _PROCESS_DUTY), clock, own_threads)
-    loops: list[SourceLoop[Any]] = [loop("process", process.sample, process.period_s)]
+    loops: list[SourceLoop[Any]] = [loop("process", process.sample, process.period_s, at_end=True)]
     if not readable:
         return Observers(tuple(loops), ())
 

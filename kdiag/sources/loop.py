@@ -5,6 +5,7 @@ It is the one place where a source's errors end: none of them takes the session 
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class SourceLoop(Generic[Sample]):
         period_s: seconds to the next look when all is well.
         emit: where samples go; called in the loop's thread.
         tempo: shared by all loops of an observation.
+        at_end: look once more when the context is done; on a busy machine the last look lies far back.
         taken, missed: looks that gave a sample, and those that did not. Written by the loop's thread only.
         error: the last failure since the last sample; None when all is well.
     """
@@ -48,6 +50,7 @@ class SourceLoop(Generic[Sample]):
     clock: Clock
     rng: random.Random
     tempo: Tempo = field(default_factory=Tempo)
+    at_end: bool = False
     taken: int = 0
     missed: int = 0
     error: SourceError | None = None
@@ -59,6 +62,9 @@ class SourceLoop(Generic[Sample]):
             ctx, self._tick, self._next_s, jitter_factor=_JITTER, sliding=False, clock=self.clock, rng=self.rng,
             really_crash=False,
         )  # fmt: skip
+        if self.at_end:
+            with contextlib.suppress(Exception):  # it is noted
+                self._tick(ctx)
 
     def _tick(self, ctx: Context) -> None:
         if self.tempo.paused:

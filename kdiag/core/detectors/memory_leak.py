@@ -18,6 +18,8 @@ from kdiag.core.processes import PROCESS_SOURCE, points
 from kdiag.core.series import Trend, passes, score, trend
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kdiag.core.model import Keeper, Keepers
 
 VERDICT = "memory-leak"
@@ -51,9 +53,7 @@ _SAMPLES = 4  # a slope and its bounds take no fewer
 #    sick      ▁▂▃▄▅▆▇█   every third of the window rises
 def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     """A rise of memory whose lower bound passes the threshold, in every third of the window."""
-    series, source = points(window, lambda sample: sample.uss), "uss"
-    if len(series) < _SAMPLES:
-        series, source = points(window, lambda sample: sample.rss), "rss"
+    series, source = _series(window)
     rise = trend(series)
     if rise is None or rise.span_s < _SPAN_S or rise.samples < _SAMPLES:
         if rise and rise.flat(_LEAST * _MIB):
@@ -65,6 +65,21 @@ def detect(window: Window) -> Finding | NotEnoughEvidence | None:
     if not (rise.sustained and passes(low, GROWTH) and passes(share, RELATIVE)):
         return None
     return _finding(window, rise, start, source)
+
+
+def _series(window: Window) -> tuple[list[tuple[float, float]], str]:
+    """The memory that is the process's alone, and its name; all that is resident where that was seen for too short.
+
+    The former is dear to read, and so read rarely: on a busy machine not over the whole of a window.
+    """
+    unique, resident = points(window, lambda sample: sample.uss), points(window, lambda sample: sample.rss)
+    if len(unique) < _SAMPLES or _span(unique) < _SPAN_S <= _span(resident):
+        return resident, "rss"
+    return unique, "uss"
+
+
+def _span(series: Sequence[tuple[float, float]]) -> float:
+    return series[-1][0] - series[0][0] if series else 0.0
 
 
 def _finding(window: Window, rise: Trend, start: float, source: str) -> Finding:

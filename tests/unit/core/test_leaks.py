@@ -64,6 +64,14 @@ def test_unique_memory_is_preferred() -> None:
     assert memory_leak.detect(replace(window, process=shared)) is None
 
 
+def test_all_memory_is_looked_at_where_the_unique_was_seen_for_too_short() -> None:
+    window = scene(rss=lambda at: 100 * MIB + 5 * MIB * at)
+    early = window.started_at + 7
+    rare = tuple(replace(sample, uss=sample.rss if sample.at < early else None) for sample in window.process)
+    finding = found(memory_leak.detect(replace(window, process=rare)))
+    assert finding.evidence[0].source == "process.psutil.rss"
+
+
 def test_slopes_take_eight_seconds() -> None:
     short = scene(seconds=7.5, rss=lambda at: 100 * MIB + 5 * MIB * at, descriptors=lambda at: int(20 * at))
     for detector in (memory_leak, fd_leak):

@@ -21,7 +21,7 @@ class SteppingClock(FakeClock):
         return bool(event.is_set())  # type: ignore[attr-defined]
 
 
-def _run(looks: list[object]) -> tuple[SourceLoop[object], list[object], list[float]]:
+def _run(looks: list[object], *, at_end: bool = False) -> tuple[SourceLoop[object], list[object], list[float]]:
     """Run a loop whose looks give or raise these, then end it."""
     clock, emitted, at = SteppingClock(), list[object](), list[float]()
     ctx, cancel = with_cancel(background())
@@ -29,13 +29,13 @@ def _run(looks: list[object]) -> tuple[SourceLoop[object], list[object], list[fl
     def look(_ctx: Context) -> object:
         at.append(clock.now())
         result = looks.pop(0)
-        if not looks:
+        if len(looks) <= at_end:
             cancel()
         if isinstance(result, Exception):
             raise result
         return result
 
-    loop = SourceLoop("stacks", look, lambda: 1.0, emitted.append, clock, random.Random(7))
+    loop = SourceLoop("stacks", look, lambda: 1.0, emitted.append, clock, random.Random(7), at_end=at_end)
     loop.run(ctx)
     return loop, emitted, at
 
@@ -44,6 +44,13 @@ def test_samples_go_out_and_are_counted() -> None:
     loop, emitted, _ = _run(["a", "b", "c"])
     assert emitted == ["a", "b", "c"]
     assert (loop.taken, loop.missed, loop.error) == (3, 0, None)
+
+
+def test_the_end_is_looked_at_too() -> None:
+    loop, emitted, _ = _run(["a", "b", "c"], at_end=True)
+    assert (emitted, loop.taken) == (["a", "b", "c"], 3)
+    loop, emitted, _ = _run(["a", ValueError("no")], at_end=True)
+    assert (emitted, loop.missed, loop.error is not None) == (["a"], 1, True)
 
 
 def test_looks_are_jittered() -> None:
