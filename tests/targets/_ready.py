@@ -54,7 +54,7 @@ def listen(backlog: int = 128) -> socket.socket:
     return server
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 45.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 100.0) -> None:
     """Wait for the disease to be in place before saying ready.
 
     Raises:

@@ -34,10 +34,11 @@ def count_mails() -> None:
 
 def main() -> None:
     idle = sys.argv[1:] == ["idle"]
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(WORKERS)}, timezone="UTC")
-    scheduler.add_job(count_mails if idle else send_mails, "interval", seconds=0.3, max_instances=200)
+    executor = ThreadPoolExecutor(WORKERS)
+    scheduler = BackgroundScheduler(executors={"default": executor}, timezone="UTC")
+    scheduler.add_job(count_mails if idle else send_mails, "interval", seconds=0.2, max_instances=300)
     scheduler.start()
-    wait_until(lambda: runs._value >= WORKERS, "jobs run")
+    wait_until(lambda: runs._value >= WORKERS and (idle or executor._pool._work_queue.qsize()), "jobs run and queue")
     ready()
     stay()
 

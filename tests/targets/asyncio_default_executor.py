@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 
 from tests.targets._ready import listen, ready
 
 JOBS = 400
 
+taken = threading.Semaphore(0)
+
 
 def look_up(address: tuple[str, int]) -> bytes:
     with socket.create_connection(address) as connection:
+        taken.release()
         return connection.recv(64)  # CULPRIT
 
 
@@ -22,7 +26,8 @@ async def main() -> None:
     silent = listen()
     loop = asyncio.get_running_loop()
     waiting = [loop.run_in_executor(None, look_up, silent.getsockname()) for _ in range(40)]
-    await asyncio.sleep(0.2)
+    while taken._value < loop._default_executor._max_workers:  # type: ignore[attr-defined]  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
     ready(port=silent.getsockname()[1])
     for _ in range(JOBS):
         await asyncio.sleep(0.2)

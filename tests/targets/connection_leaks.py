@@ -51,7 +51,7 @@ class Downloads:
 
 
 exports, downloads = Exports(), Downloads()
-waiting = threading.Semaphore(0)
+waiting, reporting = threading.Semaphore(0), threading.Semaphore(0)
 
 
 def order() -> None:
@@ -63,6 +63,7 @@ def order() -> None:
 async def report(approved: asyncio.Event) -> None:
     async with async_engine.connect() as connection:
         await connection.execute(text("select 3"))
+        reporting.release()
         await approved.wait()  # CULPRIT report
 
 
@@ -87,7 +88,9 @@ def main() -> None:
         threading.Thread(target=order, name=f"order-{number}", daemon=True).start()
     threading.Thread(target=serve, daemon=True).start()
     threading.Thread(target=asyncio.run, args=(tasks(),), name="loop", daemon=True).start()
-    wait_until(lambda: waiting._value == WAITERS and len(downloads.begun) == SMALL, "everybody waits")
+    wait_until(
+        lambda: waiting._value == WAITERS and len(downloads.begun) == reporting._value == SMALL, "everybody waits"
+    )
     ready()
     stay()
 

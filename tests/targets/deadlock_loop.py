@@ -48,7 +48,7 @@ async def main() -> None:
     if sys.argv[1:] == ["worker"]:
         await asyncio.create_task(hand_over(), name="hands-over")
     refreshing = asyncio.create_task(refresh(), name="refreshing")
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # it has the lock now, and cannot let go of it before the one that wants it runs
     await asyncio.create_task(read(), name="reading")
     await refreshing
 

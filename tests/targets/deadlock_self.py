@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.targets._ready import ready, stay
+from tests.targets._ready import ready, stay, wait_until
 
 
 class Cart:
@@ -29,7 +29,7 @@ class Cart:
 def main() -> None:
     cart = Cart()
     threading.Thread(target=cart.checkout, name="checkout", daemon=True).start()
-    threading.Event().wait(0.2)
+    wait_until(cart.lock.locked, "the lock taken")
     ready()
     stay()
 

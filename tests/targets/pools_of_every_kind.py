@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE, CLIENTS = 2, 6
+USERS, POOLS = 11, 12  # functions with clients of their own; pools that are not of processes
 PAUSE_S = 0.15  # of all that is done, so that no pool costs much
 BUSY = sys.argv[1:] == ["busy"]
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -48,6 +49,7 @@ server = listen()
 host, port = server.getsockname()
 url = f"http://{host}:{port}/"
 never = threading.Event()
+asking, lasting = threading.Semaphore(0), threading.Semaphore(0)  # clients, and what they were lent or had begun
 
 engine = create_engine(
     "sqlite://", poolclass=QueuePool, pool_size=SIZE, max_overflow=0, pool_timeout=120,
@@ -71,6 +73,7 @@ jobs.conf.update(worker_redirect_stdouts=False, task_ignore_result=True)
 def linger() -> None:
     """What a task does that takes its time."""
     time.sleep(PAUSE_S)
+    lasting.release()
     if not BUSY:
         never.wait()  # CULPRIT linger
 
@@ -127,16 +130,19 @@ async def by_thread() -> None:
 async def by_async_sqlalchemy() -> None:
     async with async_engine.connect() as connection:
         await connection.execute(text("select 1"))
+        lasting.release()
         await asyncio.sleep(PAUSE_S if BUSY else 600)  # CULPRIT async_sqlalchemy
 
 
 async def by_async_psycopg(pool: Any) -> None:
     async with pool.connection() as connection:
         await connection.execute("select 1")
+        lasting.release()
         await asyncio.sleep(PAUSE_S if BUSY else 600)  # CULPRIT async_psycopg
 
 
 async def again(function: Any) -> None:
+    asking.release()
     while True:
         await function()
 
@@ -160,6 +166,7 @@ def serve(connection: socket.socket) -> None:
     with connection, contextlib.suppress(OSError):
         while connection.recv(65536):
             time.sleep(PAUSE_S)
+            lasting.release()
             if BUSY:
                 connection.sendall(ANSWER)
 
@@ -170,6 +177,7 @@ def accept() -> None:
 
 
 def forever(function: Callable[[], None]) -> None:
+    asking.release()
     while True:
         function()
 
@@ -208,6 +216,9 @@ def main() -> None:
         (mail.send, lambda: worker.work_queue.qsize() + broker.queues["default"].qsize()),
     ):
         threading.Thread(target=feed, args=(submit, pending), daemon=True).start()
+    wait_until(lambda: asking._value == USERS * CLIENTS, "everybody asks")
+    wait_until(lambda: lasting._value >= POOLS * SIZE, "what is not a process's is lent")
+    wait_until(lambda: len(executor._pending_work_items) >= SIZE + CLIENTS, "tasks wait for processes")
     wait_until(lambda: worker.work_queue.qsize() >= SIZE, "messages wait")
     ready(port)
     stay()
