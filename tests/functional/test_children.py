@@ -29,9 +29,9 @@ def test_a_gunicorn_parent_is_diagnosed_with_its_worker(tmp_path: Path) -> None:
     file = tmp_path / "shop.kdiag"
     with running(GUNICORN) as target:
         blamed = culprit_lines(target.script)
-        alone = kdiag("diagnose", target.root_pid, "--for", "2s", "--format", "json")
-        tree = kdiag("diagnose", target.root_pid, "--children", "--for", "10s", "--format", "json", "--record", file)
-        text = kdiag("triage", target.root_pid, "--children", "--for", "6s")
+        alone = kdiag("diagnose", target.root_pid, "--for", "500ms", "--format", "json")
+        tree = kdiag("diagnose", target.root_pid, "--children", "--for", "9s", "--format", "json", "--record", file)
+        text = kdiag("triage", target.root_pid, "--children", "--for", "8500ms")
     assert target.root_pid != target.pid
     assert alone.json["children"] == []
     (worker,) = [child for child in tree.json["children"] if child["target"]["pid"] == target.pid]

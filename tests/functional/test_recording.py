@@ -30,7 +30,7 @@ def test_a_watch_is_recorded(tmp_path: Path) -> None:
 
         watcher = threading.Thread(target=feed.run, args=(show,))
         watcher.start()
-        watcher.join(60)
+        watcher.join(120)
         assert not watcher.is_alive()
     recording = read_recording(file)
 

@@ -67,7 +67,7 @@ def test_full_pools_are_seen_with_who_waits_and_who_has_what_they_lend() -> None
         return found >= LENDERS | PROCESSES | {"dramatiq", "celery"} and lent == [6] * 9 and sorted(other) == [6, 8]
 
     with looking("pools_of_every_kind") as (target, look):
-        until(full, "not all pools are full", within_s=30.0)
+        until(full, "not all pools are full", within_s=90.0)
         text = target.script.read_text().splitlines()
     again = next(number for number, line in enumerate(text, 1) if "await function()" in line)
     assert seen["failed"] == []
@@ -113,7 +113,7 @@ def test_pools_at_work_go_on() -> None:
         return moved >= {"concurrent.futures.process", "celery", "aiohttp connection", "sqlalchemy connection"}
 
     with looking("pools_of_every_kind", "busy") as (_, look):
-        until(all_go_on, "they stand still", within_s=30.0)
+        until(all_go_on, "they stand still", within_s=90.0)
 
 
 def test_leaks_are_named_by_what_keeps_them_and_the_line_that_puts_them_there() -> None:
@@ -124,7 +124,7 @@ def test_leaks_are_named_by_what_keeps_them_and_the_line_that_puts_them_there() 
         return sum(pool["kept"] is not None for pool in pools) == 2
 
     with looking("connection_leaks") as (target, look):
-        until(found, "nobody searched", within_s=30.0)
+        until(found, "nobody searched", within_s=90.0)
     lines = culprit_names(target.script)
     kept = {pool["kind"]: pool["kept"] for pool in pools if pool["kept"]}
     for kind, name, number in (("sqlalchemy", "Exports.unfinished", 3), ("aiohttp", "Downloads.begun", 2)):
@@ -147,6 +147,6 @@ def test_an_rq_worker_is_a_pool_of_one(tmp_path: Path) -> None:
     script = tmp_path / "rq_worker.py"
     script.write_text(RQ_WORKER)
     with looking(script) as (_, look):
-        until(busy, "it does not work", within_s=30.0)
+        until(busy, "it does not work", within_s=90.0)
     ((kind, name, size, counted),) = {(pool["kind"], pool["name"], pool["size"], pool["counted"]) for pool in pools}
     assert (kind, name, size, counted) == ("rq", "mailer", 1, True)

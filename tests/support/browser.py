@@ -51,6 +51,7 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Runtime", "Log", "Network", "Page"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         return self
 
     def __exit__(
@@ -104,8 +105,9 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self._events.clear()
-        self.call("Page.navigate", url=file.as_uri())
-        while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
+        loader = self.call("Page.navigate", url=file.as_uri())["loaderId"]
+        loaded = {"name": "load", "loaderId": loader}  # that of the page before may come late
+        while not any(loaded.items() <= event.get("params", {}).items() for event in self._events):
             self._note(self._read())
 
     def wait_for_complaint(self, words: str) -> None:

@@ -33,7 +33,7 @@ def running(case: Case, python: Interpreter | None = None, env: Mapping[str, str
     if missing:
         pytest.skip(f"{case.name}: {', '.join(missing)} not installed (dependency group `targets`)")
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(start_target(case.script, *case.arguments, python=python, env=env, timeout=60.0))
+        target = stack.enter_context(start_target(case.script, *case.arguments, python=python, env=env))
         if case.load:
             load = case.load
             bounds = {"requests": load.requests} if load.requests else {}

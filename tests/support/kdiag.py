@@ -40,7 +40,7 @@ def command(*arguments: str | float | Path) -> list[str]:
     return [sys.executable, "-m", "kdiag", *map(str, arguments)]
 
 
-def kdiag(*arguments: str | float | Path, timeout: float = 110.0, env: dict[str, str] | None = None) -> Ran:
+def kdiag(*arguments: str | float | Path, timeout: float = 240.0, env: dict[str, str] | None = None) -> Ran:
     """Run kdiag to its end."""
     done = subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,

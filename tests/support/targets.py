@@ -95,7 +95,7 @@ def start_target(
     *arguments: str | float,
     python: Interpreter | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = 60.0,
+    timeout: float = 120.0,
 ) -> Iterator[Target]:
     """Start a target, wait until it is ready, and reap it and all that it started.
 
@@ -142,7 +142,7 @@ def start_target(
         facts = reader.wait_for("ready", timeout)
         if facts is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=1)  # its stdout may end a moment before itself
+                process.wait(timeout=20)  # its stdout may end a moment before itself
             stderr.seek(0)
             state = "is silent" if process.poll() is None else f"ended with {process.returncode}"
             msg = f"{source.name} on {interpreter.name} {state}; its stderr:\n{stderr.read()}"

@@ -33,8 +33,8 @@ class Traffic:
         clients: int = 4,
         pause_s: float = 0.01,
         requests: int = 100_000,
-        seconds: float = 60.0,
-        timeout_s: float = 60.0,
+        seconds: float = 300.0,
+        timeout_s: float = 300.0,
     ) -> None:
         self.answered = 0
         self.failed = 0
@@ -72,7 +72,7 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    def wait(self, timeout_s: float = 30.0) -> None:
+    def wait(self, timeout_s: float = 60.0) -> None:
         """Wait until all requests are made; raises when that takes longer than `timeout_s` seconds."""
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
