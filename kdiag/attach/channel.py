@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import msgspec
 
-from kdiag.attach.bundle import bundle
+from kdiag.attach.bundle import LEASE_S, bundle
 from kdiag.attach.doors import Door, alive, find_door, gone
 from kdiag.attach.memory import TargetEndedError
 from kdiag.errors import KdiagError
@@ -31,7 +31,7 @@ __all__ = ["Channel", "Cost", "Hello", "find_door"]
 
 T = TypeVar("T")
 
-HEARTBEAT_S = 2.0
+HEARTBEATS = 5  # in the time of a lease
 HEARTBEAT_WITHIN_S = 0.5  # it is heard when the target gets to it; others want to ask
 ANSWER_WITHIN_S = 10.0
 LEAVE_WITHIN_S = 5.0
@@ -79,8 +79,16 @@ class Cost(msgspec.Struct, frozen=True):
 class Channel:
     """One host's connection to one probe. Any thread may ask; requests go one after another."""
 
-    def __init__(self, connection: socket.socket, pid: int, clock: Clock = REAL, door: Door | None = None) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        pid: int,
+        clock: Clock = REAL,
+        door: Door | None = None,
+        lease_s: float | None = None,
+    ) -> None:
         self.pid = pid
+        self._lease_s = LEASE_S if lease_s is None else lease_s
         self._connection = connection
         self._door = door
         self._clock = clock
@@ -112,9 +120,9 @@ class Channel:
         except BaseException:
             door.close()
             raise
-        channel = cls(connection, pid, clock, door)
+        channel = cls(connection, pid, clock, door, lease_s)
         try:
-            channel._greet(lease_s)
+            channel._greet()
         except BaseException:
             connection.close()
             channel._leave_door()
@@ -203,14 +211,14 @@ class Channel:
             with contextlib.suppress(KdiagError):  # who asks for something is told
                 self.request("heartbeat", HEARTBEAT_WITHIN_S)
 
-        jitter_until(beat, HEARTBEAT_S, jitter_factor=0.2, stop=self._closed, clock=self._clock)
+        jitter_until(beat, self._lease_s / HEARTBEATS, jitter_factor=0.2, stop=self._closed, clock=self._clock)
 
-    def _greet(self, lease_s: float | None) -> None:
+    def _greet(self) -> None:
         deadline = time.monotonic() + ANSWER_WITHIN_S
         try:
             greeting = self._receive(deadline, 1)
             if greeting == wire.WANTS_BUNDLE:
-                self._send(bundle() if lease_s is None else bundle(lease_s), deadline)
+                self._send(bundle(self._lease_s), deadline)
                 greeting = self._receive(deadline, 1)
         except TimeoutError as error:
             raise _silent(self.pid, "a greeting", ANSWER_WITHIN_S) from error
