@@ -35,6 +35,7 @@ Method = Literal["preloaded", "pep768", "ptrace"]
 WAYS: tuple[Way, ...] = ("auto", "preloaded", "pep768", "ptrace")
 
 _STOPPED_FOR_S = 0.3
+_TRACED_FOR_S = 5.0  # another kdiag stops a thread for an instant, once it has a processor
 _OPENS_WITHIN_S = 6.0  # the interpreter's lock may be fought for by many
 _GEVENT = "/gevent/"  # in the path of its extension modules
 _PENDING_FOR_S = 1.5  # for the main thread to come to its next bytecode
@@ -262,18 +263,19 @@ def _has_thread(facts: ProcessFacts, native_id: int) -> bool:
 
 
 def _check_moves(facts: ProcessFacts, clock: Clock) -> None:
-    """See that the process is not stopped for good: another kdiag that gets in stops a thread for an instant.
+    """See that the process is not stopped for good, by a signal or by a tracer.
 
     Raises:
         KdiagError: `process-stopped`, `target-ended`.
     """
 
-    def moves() -> bool:
+    def left(state: str) -> bool:
         check_same(facts)
-        return read_stat(facts.pid).state not in {"T", "t"}
+        return read_stat(facts.pid).state != state
 
     try:
-        poll_immediate(moves, _LOOK_AGAIN_S, _STOPPED_FOR_S, clock=clock)
+        poll_immediate(lambda: left("T"), _LOOK_AGAIN_S, _STOPPED_FOR_S, clock=clock)
+        poll_immediate(lambda: left("t"), _LOOK_AGAIN_S, _TRACED_FOR_S, clock=clock)
     except WaitTimeout as error:
         message = f"process {facts.pid} is stopped: nothing runs in it, and no probe would either"
         raise KdiagError("process-stopped", message, hint=f"kill -CONT {facts.pid}") from error

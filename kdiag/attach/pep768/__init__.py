@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kdiag.attach.process import ProcessFacts
 
 _PATIENCE_S = 0.5  # for one thread to take the request; it may stand in a long call into C
+_STOP_PATIENCE_S = 5.0  # for a thread to stop, so that it can be taken back: on a busy machine it must get a processor
 _TAKEN_PATIENCE_S = 5.0  # for a thread that has taken it: among many that fight for the GIL each step takes long
 _LOOK_AGAIN_S = 0.002
 
@@ -148,7 +149,7 @@ class _Attempt:
             return True
 
         try:
-            poll_immediate(look, 0.01, _PATIENCE_S, clock=self._clock)
+            poll_immediate(look, 0.01, _STOP_PATIENCE_S, clock=self._clock)
         except WaitTimeout as error:
             message = f"thread {tid} of process {self._facts.pid} hangs in the kernel and cannot be asked any more"
             raise KdiagError("request-not-withdrawn", message, hint=f"cat /proc/{tid}/stack") from error
