@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.support.interpreters import Interpreter
     from tests.support.targets import Target
 
+PATIENT_S = 40.0  # where a thread is to come
 SAY = b"""
 import json, os, sys, threading
 _here = threading.current_thread()
@@ -82,7 +83,7 @@ def test_a_busy_main_thread_runs_a_script_beside_its_work(python: Interpreter) -
         facts = read_facts(target.pid)
         assert pep768.refusal(facts) is None
         for number in range(5):
-            pep768.enter(facts, SAY % number)
+            pep768.enter(facts, SAY % number, within_s=PATIENT_S)
             until(lambda: len(target.lines) > number)  # noqa: B023
         assert [line["ran"] for line in target.lines] == list(range(5))
         assert not any(line["main"] for line in target.lines)
@@ -93,7 +94,7 @@ def test_a_busy_main_thread_runs_a_script_beside_its_work(python: Interpreter) -
 @each_interpreter((3, 14))
 def test_the_thread_that_runs_is_asked_while_the_main_thread_waits(python: Interpreter) -> None:
     with start_target("one_runs", "worker", python=python) as target:
-        pep768.enter(read_facts(target.pid), SAY % 1)
+        pep768.enter(read_facts(target.pid), SAY % 1, within_s=PATIENT_S)
         assert target.wait_for("ran")["main"] is False
 
 
@@ -112,6 +113,7 @@ def test_what_is_switched_off_stays_off(python: Interpreter, how: str) -> None:
 @each_interpreter((3, 14))
 def test_no_thread_runs(python: Interpreter) -> None:
     with start_target("idle_threads", python=python) as target:
+        until(lambda: pep768.refusal(read_facts(target.pid)))  # it has gone to sleep
         assert refused(target) == "no-running-thread"
         assert scripts(target) == []
 
@@ -162,7 +164,7 @@ def test_another_way_is_tried_when_nobody_comes(python: Interpreter) -> None:
 def test_a_service_may_refuse_by_an_audit_hook(python: Interpreter) -> None:
     with start_target("one_runs", "audited", python=python) as target:
         with pytest.raises(KdiagError) as error:
-            pep768.enter(read_facts(target.pid), SAY % 1, within_s=3.0)
+            pep768.enter(read_facts(target.pid), SAY % 1, within_s=PATIENT_S)
         assert error.value.reference == "script-not-run"
         assert scripts(target) == []
         assert target.lines == ()
@@ -174,8 +176,8 @@ def test_a_text_that_fails_is_not_heard(python: Interpreter) -> None:
     with start_target("one_runs", "main", python=python) as target:
         facts = read_facts(target.pid)
         for text in (b"raise SystemExit(3)", b"1 / 0", b"not python", "naïve = 'ö'".encode()):
-            pep768.enter(facts, text)
-        pep768.enter(facts, SAY % 1)
+            pep768.enter(facts, text, within_s=PATIENT_S)
+        pep768.enter(facts, SAY % 1, within_s=PATIENT_S)
         target.wait_for("ran")
         until(lambda: not scripts(target))
         assert target.stderr == ""
@@ -218,7 +220,7 @@ def test_another_user_reads_its_script(python: Interpreter) -> None:
     chroot, root, binary = python.argv_prefix
     nobody = dataclasses.replace(python, argv_prefix=(chroot, "--userspec=65534:65534", root, binary))
     with start_target("one_runs", "main", python=nobody) as target:
-        pep768.enter(read_facts(target.pid), SAY % 1)
+        pep768.enter(read_facts(target.pid), SAY % 1, within_s=PATIENT_S)
         assert target.wait_for("ran")["uid"] == 65534
         until(lambda: not scripts(target))
 
@@ -232,7 +234,7 @@ def test_threads_are_found_in_a_pid_namespace_of_their_own(python: Interpreter) 
     with start_target("one_runs", "worker", python=inside) as target:
         (child,) = psutil.Process(target.root_pid).children()
         assert target.pid != child.pid
-        pep768.enter(read_facts(child.pid), SAY % 1)
+        pep768.enter(read_facts(child.pid), SAY % 1, within_s=PATIENT_S)
         assert target.wait_for("ran")["main"] is False
 
 
@@ -275,7 +277,7 @@ def test_many_rounds_harm_nobody(python: Interpreter, case: str) -> None:
         failed = []
         for number in range(rounds):
             try:
-                pep768.enter(facts, SAY % number, within_s=20)
+                pep768.enter(facts, SAY % number, within_s=PATIENT_S)
             except KdiagError as error:
                 failed.append((error.reference, error.cause))
         with contextlib.suppress(AssertionError):
