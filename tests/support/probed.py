@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 from kdiag.attach.bundle import PARENTS, boot_text
 from kdiag.attach.channel import Channel, find_door
+from kdiag.attach.parking import read_standings
 from kdiag.attach.process import read_facts
 from tests.support.residue import difference
 from tests.support.targets import start_target
@@ -33,7 +36,7 @@ class Probed:
         self.target = target
         self.pid = target.pid
         self.before: Mapping[str, Any] = {}
-        self._connection = socket.create_connection(("127.0.0.1", target.port), timeout=20)
+        self._connection = socket.create_connection(("127.0.0.1", target.port), timeout=60)
         self._lines = self._connection.makefile("rw")
 
     def do(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -89,6 +92,15 @@ class Probed:
             until(look, "")
         assert not seen, seen
 
+    def stop(self) -> None:
+        """Stop it; return when nothing in it runs any more."""
+        os.kill(self.pid, signal.SIGSTOP)
+        until(lambda: _states(self.pid) == {"T"}, "it stops")
+
+    def go_on(self) -> None:
+        """Let it run again."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def folders(self) -> list[Path]:
         """The folders of doors that it has made, as we see them, whoever is behind them."""
         root = self.target.python.root
@@ -112,6 +124,11 @@ def probed(python: Interpreter | None = None, env: Mapping[str, str] | None = No
         finally:
             process.close()
         assert target.stderr == ""
+
+
+def _states(pid: int) -> set[str]:
+    """The kernel's letters for all threads of a process."""
+    return {standing.state for standing in read_standings(pid)}
 
 
 def until(condition: Callable[[], bool], what: str, within_s: float = 40.0) -> None:

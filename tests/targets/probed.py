@@ -86,7 +86,7 @@ def forks(count: int) -> dict[str, Any]:
         pid = os.fork()
         if pid == 0:
             sys.exit(0 if not any("kdiag" in name for name in sys.modules) else 1)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         done, status = 0, 0
         while not done and time.monotonic() < deadline:
             done, status = os.waitpid(pid, os.WNOHANG)
@@ -95,6 +95,8 @@ def forks(count: int) -> dict[str, Any]:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         ends.append(os.WEXITSTATUS(status) if done else -1)
+        if not done:
+            break
     return {"ends": ends}
 
 
