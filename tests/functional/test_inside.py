@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from tests.support.cases import running
 from tests.support.kdiag import kdiag
+from tests.support.preloaded import until, visit
 from tests.support.targets import start_target
 from tests.targets.truth import SICK, Case
 
@@ -31,9 +33,17 @@ def test_without_a_probe_the_verdict_is_the_same(case: Case) -> None:
     assert not any(number["source"].startswith("probe") for number in report["findings"][0]["evidence"])
 
 
+def send_away(pid: int) -> None:
+    """Have the probe leave when another host has looked with it for a while."""
+    with visit(pid) as channel:
+        until(lambda: channel.hello().sensors, "the other host looks")
+        time.sleep(3.0)  # of its window, which has more than ten
+        channel.leave()
+
+
 def test_a_probe_that_is_sent_away_in_mid_window_is_a_limitation() -> None:
     with start_target("gc_pressure") as target:
-        away = threading.Timer(5.0, lambda: kdiag("detach", target.pid))
+        away = threading.Thread(target=send_away, args=(target.pid,))
         away.start()
         report = kdiag("diagnose", target.pid, "--full", "--format", "json").json
         away.join()
