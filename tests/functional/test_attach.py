@@ -40,7 +40,7 @@ def confined(*arguments: object) -> Ran:
     """kdiag where the kernel forbids it to look into processes."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.confined", *map(str, arguments)], capture_output=True, text=True,
-        timeout=60, check=False, cwd=REPOSITORY, env={**os.environ, "NO_COLOR": "1"},
+        timeout=110, check=False, cwd=REPOSITORY, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     return Ran(done.returncode, done.stdout, done.stderr)
 

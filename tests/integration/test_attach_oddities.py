@@ -18,6 +18,7 @@ from kdiag.attach.attachment import attach
 from kdiag.attach.process import read_facts
 from kdiag.errors import KdiagError
 from tests.support.interpreters import Interpreter, current, each_interpreter
+from tests.support.preloaded import until
 from tests.support.processes import running
 from tests.support.targets import start_target
 from tests.support.visits import Ward, use, visit
@@ -25,7 +26,7 @@ from tests.support.visits import Ward, use, visit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLEAN_WITHIN_S = 30.0  # signals may make a thread run our request late; what it starts leaves after ten
+PATIENT_S = 60.0
 VISITS = 2 if os.environ.get("KDIAG_SLOW") == "short" else 10
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -79,10 +80,10 @@ def test_no_signal_is_lost(python: Interpreter) -> None:
         with subprocess.Popen(command) as sender:
             while sender.poll() is None:
                 visit(target.pid)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENT_S
         while ward.account()["heard"] != 3_000:
             assert time.monotonic() < deadline, ward.account()["heard"]
-        ward.assert_clean(CLEAN_WITHIN_S)
+        ward.assert_clean()
 
 
 def test_a_stopped_target_is_refused_and_stays_stopped() -> None:
@@ -141,17 +142,16 @@ def test_a_target_that_becomes_another_program_takes_the_probe_with_it(tmp_path:
         facts = read_facts(pid)
         attachment = attach(facts)
         go.touch()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENT_S
         with pytest.raises(KdiagError) as caught:
             while time.monotonic() < deadline:
                 use(attachment)
         assert caught.value.reference == "probe-gone"
         attachment.close()
-        while not up.exists():
-            assert time.monotonic() < deadline
+        until(up.exists, "the other program")
         again = visit(pid)
         assert again.method != "preloaded"
-        assert not list(Path("/tmp").glob(f".kdiag-*-{pid}"))  # noqa: S108 - where doors are
+        until(lambda: not _doors(pid), "its door goes")
 
 
 @AS_ROOT
@@ -167,7 +167,7 @@ def test_root_visits_another_users_process(user: list[str]) -> None:
     with running([*command, "-c", "import time; print('ready', flush=True); time.sleep(60)"]) as pid:
         for _ in range(3):
             visit(pid)
-        assert not list(Path("/tmp").glob(f".kdiag-*-{pid}"))  # noqa: S108 - where doors are
+        until(lambda: not _doors(pid), "its door goes")
 
 
 @AS_ROOT
@@ -195,9 +195,7 @@ def test_a_target_whose_tmp_is_read_only() -> None:
     mounts = 'mount -t tmpfs -o ro none /tmp && mount -t tmpfs -o ro none /var/tmp && exec "$@"'
     code = "import time; print('ready', flush=True); time.sleep(60)"
     with running([unshare, "--mount", "sh", "-c", mounts, "sh", current().executable, "-c", code]) as pid:
-        deadline = time.monotonic() + 10
-        while not read_facts(pid).is_python:
-            assert time.monotonic() < deadline
+        until(lambda: read_facts(pid).is_python, "it is Python")
         for _ in range(3):
             visit(pid)
 
@@ -229,6 +227,8 @@ def _traced(pid: int) -> Iterator[int]:
 
 
 def _wait_for_state(pid: int, state: str) -> None:
-    deadline = time.monotonic() + 10
-    while read_facts(pid).state != state:
-        assert time.monotonic() < deadline
+    until(lambda: read_facts(pid).state == state, "its state")
+
+
+def _doors(pid: int) -> list[Path]:
+    return list(Path("/tmp").glob(f".kdiag-*-{pid}"))  # noqa: S108 - where doors are

@@ -24,7 +24,6 @@ CYCLES = 5 if SHORT else 50
 CYCLES_IN_A_CONVOY = 2 if SHORT else 26  # there each takes seconds
 STAY_S = 2.0 if SHORT else 30.0
 CYCLES_IN_A_STATE = 1 if SHORT else 5
-CLEAN_WITHIN_S = 30.0  # a main thread that slept may run our request late; what it starts leaves after ten
 
 TARGETS = {
     "collecting": ("stress_collecting",),
@@ -53,7 +52,7 @@ def test_many_visits_do_no_harm(python: Interpreter, name: str) -> None:
             visit(target.pid)
             ward.assert_unharmed(working=name not in {"deadlocked", "deaf"})
             ward.assert_clean()
-    deadline = time.monotonic() + 10.0  # for what reads the target's output, and ends with it
+    deadline = time.monotonic() + 40.0  # for what reads the target's output, and ends with it
     while any(after > before for after, before in zip(_own_threads_and_descriptors(), ours, strict=True)):
         assert time.monotonic() < deadline, f"ours: {threading.enumerate()}"
         time.sleep(0.05)
@@ -81,7 +80,7 @@ def test_a_visit_works_whatever_the_main_thread_does(python: Interpreter, state:
         for _ in range(CYCLES_IN_A_STATE):
             visit(target.pid)
             ward.assert_unharmed(working=state in GOES_ROUND)
-            ward.assert_clean(CLEAN_WITHIN_S)
+            ward.assert_clean()
 
 
 @pytest.mark.slow
@@ -94,7 +93,7 @@ def test_a_visit_works_when_there_is_only_the_main_thread(python: Interpreter, s
         for _ in range(CYCLES_IN_A_STATE):
             visit(target.pid, "ptrace")
             ward.assert_unharmed(working=state in GOES_ROUND)
-            ward.assert_clean(CLEAN_WITHIN_S)
+            ward.assert_clean()
 
 
 def _own_threads_and_descriptors() -> tuple[int, int]:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from kdiag.attach.preflight import check_same, preflight
 from kdiag.attach.process import read_facts, read_stat
 from kdiag.errors import CANNOT_OBSERVE, KdiagError
 from tests.support.interpreters import each_interpreter, interpreters
+from tests.support.preloaded import until
 from tests.support.processes import READY, running
 from tests.support.targets import start_target
 
@@ -118,10 +118,7 @@ def test_another_process_with_the_same_pid_is_told() -> None:
 
 def test_a_zombie_names_the_parent_that_does_not_reap_it() -> None:
     with subprocess.Popen([sys.executable, "-c", "print('ready')"], stdout=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 10
-        while read_stat(process.pid).state != "Z":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: read_stat(process.pid).state == "Z", "it ends")
         error = refused(process.pid)
     assert error.reference == "zombie-process"
     assert str(os.getpid()) in error.cause
@@ -130,11 +127,9 @@ def test_a_zombie_names_the_parent_that_does_not_reap_it() -> None:
 def test_a_stopped_process_passes_and_says_that_it_is_stopped() -> None:
     with start_target("waiting_service") as target:
         os.kill(target.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + 10
-        while (facts := preflight(target.pid)).state != "T":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-    assert facts.is_python
+        until(lambda: read_stat(target.pid).state == "T", "it stops")
+        facts = preflight(target.pid)
+    assert (facts.is_python, facts.state) == (True, "T")
 
 
 def test_a_program_that_is_not_python() -> None:

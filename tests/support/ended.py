@@ -49,7 +49,7 @@ class Grave:
     def run(self, program: str, *options: str, preloaded: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
         return subprocess.run(
-            [*self.python.argv_prefix, *options, "-c", program], capture_output=True, text=True, timeout=60,
+            [*self.python.argv_prefix, *options, "-c", program], capture_output=True, text=True, timeout=110,
             check=False, env={**os.environ, **(self.env if preloaded else self.state)},
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import hashlib
+import os
 import queue
 import select
 import sys
@@ -17,7 +18,7 @@ import time
 import zlib
 
 from tests.targets._account import Inquiry, Ledger
-from tests.targets._ready import listen, ready
+from tests.targets._ready import listen, ready, wait_until
 
 FOREVER_S = 86_400.0
 ledger = Ledger()  # of the states that go round; the others do one unit: to stay
@@ -25,6 +26,7 @@ problems: list[str] = []
 
 
 def account() -> dict[str, object]:
+    wait_until(lambda: str(announcer.native_id) not in os.listdir("/proc/self/task"), "who said ready has ended")
     return {"units": ledger.done, "right": ledger.right() and not problems, "problems": problems}
 
 
@@ -148,12 +150,13 @@ STATES = {each.__name__: each for each in (*STAYS, *GOES_ROUND)}
 
 state = STATES[sys.argv[1]] if __name__ == "__main__" else busy
 inquiry = Inquiry(account, at_once=state in STAYS)
+announcer = threading.Timer(0.1, ready)  # once the main thread is where it is meant to be
 
 
 def main() -> None:
     if sys.argv[2:] != ["alone"]:
         threading.Thread(target=threading.Event().wait, name="parked", daemon=True).start()
-    threading.Timer(0.1, ready).start()  # once the main thread is where it is meant to be
+    announcer.start()
     inquiry.open()
     state()
     problems.append("the wait has ended")
