@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,19 +14,32 @@ from tests.support.preloaded import until, visit
 from tests.support.targets import start_target
 from tests.targets.truth import SICK, Case
 
+if TYPE_CHECKING:
+    from tests.support.targets import Target
+
 SOURCES = {
     "gc-pressure": "probe.gc",
     "deadlock": "probe.threads",
     "lock-contention": "probe.threads",
     "event-loop-blocked": "probe.loops",
 }
+ENOUGH_HZ = 1.5  # of five
 FEW = list({case.verdict: case for case in reversed(SICK) if case.verdict in SOURCES}.values())
+
+
+def seen_from_outside(target: Target) -> Any:
+    """The report on a target; of a longer window where the machine was too busy to look often in the usual one."""
+    for window in ("10s", "60s"):
+        report = kdiag("diagnose", target.pid, "--attach", "none", "--for", window, "--format", "json").json
+        if report["observation"]["rates_hz"]["stacks"] >= ENOUGH_HZ:
+            break
+    return report
 
 
 @pytest.mark.parametrize("case", FEW, ids=lambda case: case.name)
 def test_without_a_probe_the_verdict_is_the_same(case: Case) -> None:
     with running(case) as target:
-        report = kdiag("diagnose", target.pid, "--attach", "none", "--format", "json").json
+        report = seen_from_outside(target)
     observation = report["observation"]
     assert (observation["access"], observation["attach_method"]) == ("stacks", "none")
     assert observation["samples"]["probe"] == 0
