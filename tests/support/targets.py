@@ -80,8 +80,7 @@ class Target:
     @property
     def stderr(self) -> str:
         """What it has written to stderr."""
-        self._stderr.seek(0)
-        return self._stderr.read()
+        return _written(self._stderr)
 
     def traffic(self, path: str = "/", **bounds: Any) -> Traffic:
         """Clients that ask it for `path` while the context lasts; see `Traffic` for the bounds."""
@@ -143,9 +142,8 @@ def start_target(
         if facts is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=20)  # its stdout may end a moment before itself
-            stderr.seek(0)
             state = "is silent" if process.poll() is None else f"ended with {process.returncode}"
-            msg = f"{source.name} on {interpreter.name} {state}; its stderr:\n{stderr.read()}"
+            msg = f"{source.name} on {interpreter.name} {state}; its stderr:\n{_written(stderr)}"
             raise TargetFailedError(msg)
         target = Target(
             pid=int(facts["pid"]),
@@ -193,6 +191,11 @@ def kill(processes: list[psutil.Process]) -> None:
     while any(alive(process) for process in processes):
         assert time.monotonic() < deadline, f"not to be killed: {processes}"
         time.sleep(0.005)
+
+
+def _written(file: IO[str]) -> str:
+    """What is in a file that another process writes, too; with a place of its own, for the file's is shared."""
+    return Path(f"/proc/self/fd/{file.fileno()}").read_text(encoding="utf-8", errors="replace")
 
 
 class _Lines:

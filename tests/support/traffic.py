@@ -66,9 +66,10 @@ class Traffic:
             waiting = list(self._open)
         for connection in waiting:
             # Only a shutdown wakes a thread that is blocked in recv; close does not.
-            if connection.sock is not None:
+            sock = connection.sock  # its client may be closing it at this moment
+            if sock is not None:
                 with contextlib.suppress(OSError):
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+                    sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
 
