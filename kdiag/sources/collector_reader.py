@@ -7,7 +7,8 @@ from `collector`, which decides when to read and what the reads mean together.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+import contextlib
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from kdiag.attach.debug_offsets import DEBUG_OFFSETS_SIZE
 from kdiag.attach.interpreter import find_interpreter
@@ -32,9 +33,11 @@ from kdiag.sources.collector_layout import (
 from kdiag.sources.pystack import Pystack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+_T = TypeVar("_T")
 _POINTER_SIZE = 8
+_TRIES = 5
 _MOST_INTERPRETERS = 256  # a longer chain is not one
 _NOT_COLLECTING = bytes(COLLECTING_SIZE)
 
@@ -126,10 +129,9 @@ class CollectorReader:
         nothing is under way.
         """
         try:
-            marks = [self._mark(interpreter) for interpreter in self._interpreters]
+            marks = self._marks()
         except UnmappedError:  # a subinterpreter has ended since
-            self._interpreters = self._walk()
-            marks = [self._mark(interpreter) for interpreter in self._interpreters]
+            marks = self._anew(self._marks)
         return b"".join(mark or b"" for mark in marks) if any(marks) else None
 
     def read(self) -> CollectorState:
@@ -139,12 +141,7 @@ class CollectorReader:
             UnknownLayoutError: what was read is implausible.
             TargetEndedError: the process ended.
         """
-        try:
-            self._interpreters = self._walk()
-            return self._sum()
-        except UnmappedError:  # a subinterpreter ended while we walked: its memory may be gone, not so the next time
-            self._interpreters = self._walk()
-            return self._sum()
+        return self._anew(self._sum)
 
     def lists(self) -> tuple[int, ...]:
         """Where the heads of the main interpreter's lists of objects lie, one for each generation.
@@ -188,6 +185,18 @@ class CollectorReader:
         """Let go of the target."""
         self._memory.close()
 
+    def _anew(self, read: Callable[[], _T]) -> _T:
+        """What is read of the interpreters that there are now.
+
+        One may end while we are kept from going on: its memory is then gone, or somebody else's. Not so the next time.
+        """
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(UnmappedError, UnknownLayoutError):
+                self._interpreters = self._walk()
+                return read()
+        self._interpreters = self._walk()
+        return read()
+
     def _walk(self) -> tuple[int, ...]:
         """The interpreters, the main one first; new ones are put at the chain's head."""
         found = [self._main]
@@ -197,6 +206,9 @@ class CollectorReader:
                 found.append(interpreter)
             interpreter = self._memory.read_pointer(interpreter + self._runtime.next)
         return tuple(found)
+
+    def _marks(self) -> list[bytes | None]:
+        return [self._mark(interpreter) for interpreter in self._interpreters]
 
     def _mark(self, interpreter: int) -> bytes | None:
         block = self._block(interpreter, self._state.statistics)
