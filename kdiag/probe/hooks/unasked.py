@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..sensors.places import instance_dict
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 
 GRACE_S = 5.0  # for a result that somebody holds: he may ask for it yet
 _PENDING = 1024
+_ASKED = 256
+_ASKING_S = 1.0  # whoever asks may be kept from waiting for so long
 
 
 class _Pending:
-    __slots__ = ("at", "depth", "events", "result")
+    __slots__ = ("asked", "at", "depth", "events", "result")
 
-    def __init__(self, result: Any, at: float, depth: int, events: list[tuple[Any, ...]]) -> None:
+    def __init__(self, result: Any, at: float, depth: int, events: list[tuple[Any, ...]], *, asked: bool) -> None:
+        self.asked = asked  # perhaps: right before it failed
         self.result = weakref.ref(result)
         self.at = at
         self.depth = depth
@@ -43,6 +47,7 @@ class Unasked:
         self._field = field  # where a result has its exception
         self._now = now
         self._pending: dict[int, _Pending] = {}  # by id of the result
+        self._asked: deque[tuple[Any, float]] = deque(maxlen=_ASKED)  # for which that had not failed, and when
 
     def failed(self, result: object, exc: object) -> None:
         """A result is about to be set to an exception, in a thread of the service."""
@@ -57,15 +62,19 @@ class Unasked:
             if group is not None:
                 events.append(self._store.event(group, self._by, root, ended=True))
         gone = self._pending.pop(id(result), None)  # one that is no more, and whose id is taken
-        self._pending[id(result)] = _Pending(result, self._now(), _depth(exc), events)
-        if gone is not None:
+        now = self._now()
+        asked = any(each() is result and now - at < _ASKING_S for each, at in self._asked.copy())
+        self._pending[id(result)] = _Pending(result, now, _depth(exc), events, asked=asked)
+        if gone is not None and not gone.asked:
             self._tell(gone)
 
     def asked(self, result: object) -> None:
-        """Somebody asks for a result."""
+        """Somebody asks for a result: he has it now, or is about to wait for it."""
         pending = self._pending.get(id(result))
         if pending is not None and pending.result() is result:
             self._pending.pop(id(result), None)
+        else:
+            self._asked.append((weakref.ref(result), self._now()))
 
     def look(self) -> None:
         """Tell of those that nobody has asked for, in a thread of ours."""
@@ -78,13 +87,13 @@ class Unasked:
                 if claimed is not None:
                     self._pending[number] = claimed
                 continue
-            # Whoever raises it again lets its traceback grow.
-            if result is None or _depth(instance_dict(result).get(self._field)) <= pending.depth:
+            if not _was_told(pending, result, self._field):
                 self._tell(pending)
 
     def forget(self) -> None:
         """Let go of all."""
         self._pending.clear()
+        self._asked.clear()
 
     def _tell(self, pending: _Pending) -> None:
         for event in pending.events:
@@ -115,6 +124,13 @@ def waited_for(condition: object) -> bool:
     """Whether a thread waits at a condition now."""
     waiters = instance_dict(condition).get("_waiters")
     return waiters is not None and len(waiters) > 0
+
+
+def _was_told(pending: _Pending, result: Any, field: str) -> bool:
+    """Whether somebody has got it after all: who asked in time, but did not wait yet when it failed."""
+    if result is None:
+        return pending.asked
+    return _depth(instance_dict(result).get(field)) > pending.depth  # whoever raises it again lets its traceback grow
 
 
 def _depth(exc: object) -> int:

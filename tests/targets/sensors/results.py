@@ -9,7 +9,7 @@ import multiprocessing.pool
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ def bound_before() -> None:
 
 def waited() -> None:
     time.sleep(0.05)
+    _ = node.name
+
+
+def looked_up() -> None:
     _ = node.name
 
 
@@ -55,6 +59,7 @@ def ask(get: Any, *arguments: Any) -> None:
 
 
 part("hooks.unasked").GRACE_S = 0.2
+part("hooks.unasked")._ASKING_S = 60.0  # a busy machine may keep whoever asks from waiting for longer than a second
 fork = multiprocessing.get_context("fork")
 with ProcessPoolExecutor(1, mp_context=fork) as processes, ThreadPoolExecutor(1) as executor, fork.Pool(1) as pool:
     processes.submit(int).result()
@@ -71,7 +76,17 @@ with ProcessPoolExecutor(1, mp_context=fork) as processes, ThreadPoolExecutor(1)
     waiter = threading.Thread(target=ask, args=(future.result,))
     waiter.start()
     waiter.join()
+    kept.append(future)
     ask(list, executor.map(mapped, [1]))
+    future = Future()
+    result = future.result  # as whoever asks, and is kept from waiting until it has failed
+    try:
+        looked_up()
+    except AttributeError as failure:
+        future.set_exception(failure)
+    ask(result)
+    del future, result
+    gc.collect()
     pool.apply_async(called_back, error_callback=kept.append)
     kept.append(processes.submit(remote))
     ask(processes.submit(remote_asked).result)
