@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.targets.sensors._load import say, sensor
+from tests.targets.sensors._load import say, sensor, without_preemption
 
 CROWD = 300
 never = threading.Event()
@@ -29,16 +29,17 @@ def pay(mine: threading.Lock, other: threading.Lock) -> None:
 
 
 threading.stack_size(256 * 1024)
+without_preemption()
 start_crowd()
 for locks in ((first, second), (second, first)):
     threading.Thread(target=pay, args=locks, name="pays", daemon=True).start()
 start_crowd()
 threads = sensor("threads")
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while time.monotonic() < deadline:
     data = threads.data(0)
     pays = [each for each in data["threads"] if each["name"] == "pays"]
-    if len([each for each in pays if each.get("wait", {}).get("kind") == "lock"]) == 2:
+    if len([each for each in pays if each.get("wait", {}).get("owner")]) == 2:
         break
     time.sleep(0.01)
 say(

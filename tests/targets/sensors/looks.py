@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.targets.sensors._load import say, sensor
+from tests.targets.sensors._load import say, sensor, without_preemption
 
 THREADS, TASKS = 300, 1500
 never, started = threading.Event(), threading.Event()
@@ -28,10 +28,11 @@ async def serve() -> None:
 
 
 threading.stack_size(256 * 1024)
+without_preemption()
 for _ in range(THREADS):
     threading.Thread(target=never.wait, daemon=True).start()
 threading.Thread(target=lambda: asyncio.run(serve()), daemon=True).start()
-started.wait(30)
+started.wait(60)
 threads = sensor("threads")
 seen = threads.data(0)
 seen = threads.data(0)  # from now on all tasks are known to wait for nobody

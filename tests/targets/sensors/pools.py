@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.targets.sensors._load import say, sensor
+from tests.targets.sensors._load import say, sensor, without_preemption
 
 both = threading.Barrier(2)
 all_three = threading.Barrier(3)  # each by a worker of its own: an executor starts none while one is idle
@@ -31,6 +31,7 @@ def foreign(future: Future[Any]) -> Any:
     return future.result()
 
 
+without_preemption()
 waiting = [orders.submit(nested) for _ in range(2)]
 for _ in range(3):
     orders.submit(int)
@@ -45,14 +46,13 @@ threads = sensor("threads")
 threads.start()
 names: dict[int, str] = {}
 found: dict[str, Any] = {}
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while time.monotonic() < deadline:
     data = threads.data(0)
     names = {each["ident"]: each["name"] for each in data["threads"]}
     found = {each["name"] or each["kind"]: each for each in data["pools"]}
-    threaded = found.get("multiprocessing.pool", {})
-    settled = found.get("orders", {}).get("nested") and (threaded.get("queued"), threaded.get("idle")) == (3, [])
-    if settled and len(found.get("idle", {}).get("idle", ())) == 3:
+    counts = {name: (pool["queued"], len(pool["idle"]), len(pool["nested"])) for name, pool in found.items()}
+    if counts == {"orders": (5, 0, 2), "others": (0, 0, 0), "idle": (0, 3, 0), "multiprocessing.pool": (3, 0, 0)}:
         break
     time.sleep(0.02)
 threads.stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.targets.sensors._load import say, sensor
+from tests.targets.sensors._load import say, sensor, without_preemption
 
 LONG = 100.0
 thread_lock = threading.Lock()
@@ -185,12 +185,13 @@ async def asks_itself() -> None:
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), asyncio.get_running_loop()).result()
 
 
+without_preemption()
 for name, function in (("turns", main), ("blocks", blocks), ("itself", asks_itself)):
     threading.Thread(target=lambda run=function: asyncio.run(run()), name=name, daemon=True).start()
 
 threads = sensor("threads")
 threads.start()
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 names: dict[Any, str] = {}
 
 
@@ -198,8 +199,10 @@ def settled() -> bool:
     waits = {names[each["id"]]: each.get("wait", {}) for each in seen["tasks"]}
     waits.update((each["name"], each.get("wait", {})) for each in data["threads"] if each["name"] in {"asks", "itself"})
     known = all(waits.get(name, {}).get("owner") for name in ("work", "itself"))
+    named = {"asked", "keep"} <= {each["name"] for each in data["tasks"]}  # they give themselves their names
     return (
         known
+        and named
         and bool(waits.get("queued") and waits.get("asks", {}).get("tasks") and waits.get("serve"))
         and any(each["name"] == "blocks" and "wait" in each for each in data["threads"])
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.targets.sensors._load import say, sensor
+from tests.targets.sensors._load import say, sensor, without_preemption
 
 LOCK = threading.Lock()
 RLOCK = threading.RLock()
@@ -156,9 +156,8 @@ def start(name: str, target: object) -> threading.Thread:
     return thread
 
 
+without_preemption()
 holder = start("holder", hold)
-while not HOSTILE.lock.locked():
-    time.sleep(0.01)
 for each in (lock_with, lock_acquire, lock_local, twice, rlock, condition_enter, condition_wait, event, semaphore,
              barrier, queue_get, simple_get, future, join, sleep):  # fmt: skip
     start(each.__name__, each)
@@ -167,7 +166,7 @@ for name, method in (("store", STORE.enter), ("slots", SLOTS.acquire), ("hostile
 start("kdiag-probe", sleep)
 looks = sensor("threads")
 looks.start()
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while True:
     data = looks.data(0)
     waiting = [each for each in data["threads"] if "wait" in each]
