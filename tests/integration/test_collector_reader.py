@@ -43,7 +43,7 @@ def watch(source: CollectorSource, target: Target) -> tuple[list[CollectorSample
 
 def next_report(target: Target) -> dict[str, float]:
     seen = len(target.lines)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(target.lines) == seen:
         assert time.monotonic() < deadline, "the target reports no more"
         time.sleep(0.005)
@@ -52,6 +52,16 @@ def next_report(target: Target) -> dict[str, float]:
 
 def share(samples: list[CollectorSample]) -> float:
     return sum(sample.collecting for sample in samples) / sum(sample.reads for sample in samples)
+
+
+def enough(source: CollectorSource, count: int) -> list[CollectorSample]:
+    """So many samples with ten reads each; a reader that gets no processor on a busy machine takes more for them."""
+    samples: list[CollectorSample] = []
+    deadline = time.monotonic() + 60
+    while len(samples) < count or sum(sample.reads for sample in samples) <= 10 * count:
+        assert time.monotonic() < deadline, samples
+        samples.append(source.sample(background()))
+    return samples
 
 
 @pytest.fixture
@@ -89,9 +99,8 @@ def test_subinterpreters_are_counted_too(python: Interpreter) -> None:
 def test_subinterpreters_come_and_go_while_it_is_read(python: Interpreter) -> None:
     with start_target("_own_account", "subinterpreters", python=python) as target:
         source = CollectorSource(target.pid, REAL)
-        samples = [source.sample(background()) for _ in range(4)]
+        samples = enough(source, 4)
         source.close()
-    assert all(sample.reads > 10 for sample in samples)
     assert all(list(sample.thresholds) == target.facts["thresholds"] for sample in samples)
     totals = [sum(sample.collections) for sample in samples]
     assert totals == sorted(totals)
@@ -101,7 +110,7 @@ def test_subinterpreters_come_and_go_while_it_is_read(python: Interpreter) -> No
 def test_the_share_is_what_the_target_logs(python: Interpreter) -> None:
     with start_target("gc_pressure", python=python) as target:
         source = CollectorSource(target.pid, REAL)
-        for _ in range(3):  # a reader that gets no processor on a busy machine misses the short collections
+        for _ in range(8):  # a reader that gets no processor on a busy machine misses the short collections
             samples, truth = watch(source, target)
             print(f"{python.name}: {share(samples):.3f} read, {truth:.3f} true, {sum(s.reads for s in samples)} reads")
             if share(samples) == pytest.approx(truth, abs=0.05):
@@ -120,10 +129,8 @@ def test_the_share_is_what_the_target_logs(python: Interpreter) -> None:
 @each_interpreter()
 def test_an_idle_target_does_not_collect(python: Interpreter) -> None:
     with start_target("_own_account", python=python) as target:
-        sample = CollectorSource(target.pid, REAL).sample(background())
-    assert sample.collecting == 0
-    assert sample.reads > 10
-    assert sample.longest_s == 0
+        samples = enough(CollectorSource(target.pid, REAL), 1)
+    assert {(sample.collecting, sample.longest_s) for sample in samples} == {(0, 0)}
 
 
 def test_an_interpreter_that_we_do_not_know_is_read_by_pystack(unknown: Target) -> None:
@@ -143,9 +150,11 @@ def test_pystack_sees_the_same_flag(python: Interpreter) -> None:
     with start_target("gc_pressure", python=python) as target:
         reader = FlagReader(target.pid)
         states = []
-        for _ in range(20):
-            with contextlib.suppress(SourceError):  # pystack itself crashes now and then
+        for _ in range(60):
+            with contextlib.suppress(SourceError):  # pystack itself crashes now and then, more often on a busy machine
                 states.append(reader.read())
+            if len(states) == 20:
+                break
         reader.close()
     assert len(states) > 15
     assert any(state.collecting for state in states)

@@ -29,7 +29,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guards.md"
 @pytest.mark.parametrize("base", DOES_NOT_APPLY)
 @each_interpreter(one_per_minor=True)
 def test_what_cpython_says_of_a_type_holds_for_its_guarded_twin(python: Interpreter, base: str) -> None:
-    said = play(python, "guards_cpython", base, timeout=110)
+    said = play(python, "guards_cpython", base, timeout=250)
     if "missing" in said:
         pytest.skip(
             f"{python.name}: {said['missing']} (Debian: libpython{python.version[0]}.{python.version[1]}-testsuite)"

@@ -103,7 +103,7 @@ def test_watched_dicts_survive_whatever_threads_do_to_them(python: Interpreter) 
 @pytest.mark.slow
 @each_interpreter(minimum=WATCHERS)
 def test_watched_dicts_survive_for_long(python: Interpreter) -> None:
-    said = play(python, "maps_safe", 8 if SHORT else 30, timeout=100)
+    said = play(python, "maps_safe", 8 if SHORT else 30, timeout=150)
     assert (said["wrong"], said["sound"]) == (0, True)
 
 
@@ -117,7 +117,7 @@ ENDS = {
 @each_interpreter(minimum=WATCHERS, one_per_minor=True)
 def test_a_process_ends_as_it_would_without_us(python: Interpreter, how: str) -> None:
     with placed(python) as folder, started(python, folder, "maps_ends", how) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     err = "".join(line for line in err.splitlines(keepends=True) if not _warns_of_forks(line))
     assert (process.returncode, out, err) == (ENDS[how], "", "")
 

@@ -58,7 +58,7 @@ def script(*argv: str) -> Iterator[subprocess.Popen[str]]:
 
 def end(process: subprocess.Popen[str]) -> None:
     """Let it end by itself; it must have nothing to complain about."""
-    out, err = process.communicate("go\n", timeout=60)
+    out, err = process.communicate("go\n", timeout=120)
     assert err == ""
     assert process.returncode == 0
     assert out == "['_thread', 'os', 'sys', 'threading'] True\n"

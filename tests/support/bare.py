@@ -46,7 +46,7 @@ def started(
 
 
 def play(
-    python: Interpreter, scene: str, *arguments: object, timeout: float = 60.0, options: tuple[str, ...] = ()
+    python: Interpreter, scene: str, *arguments: object, timeout: float = 120.0, options: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Run a scene and return what it printed; it must print nothing else, and nothing on stderr."""
     with placed(python) as folder, started(python, folder, scene, *arguments, options=options) as process:

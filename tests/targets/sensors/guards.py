@@ -60,7 +60,7 @@ def meanwhile(other: Any, what: Any) -> None:
 
     def wait() -> None:
         there.set()
-        done.wait(20)
+        done.wait(60)
 
     def run() -> None:
         try:
@@ -70,7 +70,7 @@ def meanwhile(other: Any, what: Any) -> None:
 
     thread = threading.Thread(target=run, name="other")
     thread.start()
-    there.wait(20)
+    there.wait(60)
     what()
     done.set()
     thread.join()
@@ -106,7 +106,9 @@ meanwhile(lambda turns: [turns() for _ in reversed(ORDERED)], ORDERED.popitem)
 found = part("guards.ledger").conflicts()
 for target in (SCRAPED, ELEMENTS, ORDERED):  # all is over, and nobody iterates any more
     next(iter(target))
-    threading.Thread(target=list, args=(target,)).start()
+    thread = threading.Thread(target=list, args=(target,))
+    thread.start()
+    thread.join()
     gc.collect()
     meanwhile(lambda turns: turns(), target.clear)
 json.dumps(LOCKED)

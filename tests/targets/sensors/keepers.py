@@ -107,7 +107,7 @@ registry = Registry()
 slotted = Slotted()
 wrapped = remember()
 weak: weakref.WeakValueDictionary[int, Registry] = weakref.WeakValueDictionary()
-fixed: deque[int] = deque(maxlen=200)  # replaced all the time, and never longer
+fixed: deque[int] = deque(range(200), maxlen=200)  # replaced all the time, and never longer
 counts: Counter[int] = Counter()
 alive: list[Registry] = []
 dying = [Registry() for _ in range(24)]  # the service lets go of these while they are looked at

@@ -29,8 +29,11 @@ thread.start()
 delays = sensor("loops")
 delays.start()
 data: dict[str, Any] = {"delays": [], "sequence": 0}
-deadline = time.monotonic() + 20
-while time.monotonic() < deadline and sum(each["seconds"] > 0.3 for each in data["delays"]) < 3:
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline:
+    blocked = [each["frames"] for each in data["delays"] if each["seconds"] > 0.3]
+    if len(blocked) >= 3 and any(frames[0][2] == "blocks" for frames in blocked if frames):  # not by the machine alone
+        break
     delays.tick()
     time.sleep(0.02)
     data = delays.data(0)

@@ -54,7 +54,7 @@ elif HOW == "os._exit":
     os._exit(6)
 elif HOW == "SIGTERM":
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(10)
+    time.sleep(60)
 elif HOW == "handler":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
     signal.setitimer(signal.ITIMER_REAL, 0.01)

@@ -72,11 +72,22 @@ for thread in threads:
 maps = sensor("maps")
 maps.start()
 count: Any = maps.guard([f"maps_lost:{name}" for name in names]) if sys.argv[1] == "guard" else maps.scan(True)
-end = time.monotonic() + 3
-while time.monotonic() < end:
+
+
+def told(data: dict[str, Any]) -> set[str]:
+    """What there is to tell of it at last."""
+    suspects = {each["name"].rpartition(".")[2] for each in data["suspects"]}
+    return suspects | {f"{each['kind']} {each['name'].rpartition('.')[2]}" for each in data["conflicts"]}
+
+
+unlocked = {"lost-update LOST", *(f"unlocked-writes {name}" for name in names if name != "LOCKED")}
+wanted = unlocked if sys.argv[1] == "guard" else set(names)
+began = time.monotonic()
+data = maps.data(0)
+while time.monotonic() < began + 3 or (not wanted <= told(data) and time.monotonic() < began + 50):
     maps.tick()
     time.sleep(0.05)
-data = maps.data(0)
+    data = maps.data(0)
 over = True
 for thread in threads:
     thread.join()

@@ -65,7 +65,7 @@ for thread in threads:
     thread.start()
 noted = counted = 0
 deadline = time.monotonic() + SECONDS
-while time.monotonic() < deadline:
+while time.monotonic() < deadline or noted <= 100:
     time.sleep(0.002)
     moments, more = watcher.take()
     noted, counted = noted + len(moments), counted + more

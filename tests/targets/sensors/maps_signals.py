@@ -29,7 +29,7 @@ def ring(number: int, _frame: object) -> None:
 
 def write() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0.001)
-    end = time.monotonic() + 1.0
+    end = time.monotonic() + 10.0
     while time.monotonic() < end:
         STATE["now"] = 1.0
         STATE["then"] = 2.0

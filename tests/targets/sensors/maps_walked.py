@@ -147,7 +147,8 @@ threads = [threading.Thread(target=each, name=each.__name__) for each in (writer
 for thread in threads:
     thread.start()
 watched = {"PLAIN", "shared", "series"} if sys.version_info >= (3, 12) else set()
-deadline = time.monotonic() + 12
+wanted = {"PLAIN", "shared", "series", "ordered", "counted", "names", "own"}
+deadline = time.monotonic() + 50
 data: dict[str, Any] = {"conflicts": []}
 while time.monotonic() < deadline:
     time.sleep(0.1)
@@ -156,7 +157,8 @@ while time.monotonic() < deadline:
     data = maps.data(0)
     changed = [each for each in data["conflicts"] if each["kind"] == "changed-while-iterated"]
     seen = {each["name"].rpartition(".")[2] for each in changed if each["seen"]}
-    if len([each for each in changed if each["count"] > 2 and each["writes"]]) >= 7 and watched <= seen:
+    known = {each["name"].rpartition(".")[2] for each in changed if each["count"] > 2 and each["writes"]}
+    if wanted <= known and watched <= seen and any(each["name"].endswith(".view") for each in changed):
         break
 over = True
 for thread in threads:
