@@ -52,7 +52,7 @@ def test_the_objects_are_those_that_the_interpreter_has(python: Interpreter) -> 
 
 def counted(source: HeapSource) -> HeapCount:
     """The next count; one may fail while the lists are changed."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 80
     while time.monotonic() < deadline:
         found = source._count_when_due()
         source._count_at = 0.0
