@@ -58,7 +58,7 @@ def check(plan: Launch, *, window_s: float, children: bool) -> Checked:
         while not interrupted and (pid := _next_target(child, context.done)) is not None:
             try:
                 observed = diagnosis(pid, window_s=window_s, full=True, children=children, attach="preloaded")
-                finished = observed.run(lambda _done, _total, _seen: None)
+                finished = observed.run_until(context, lambda _done, _total, _seen: None)
             except KdiagError:  # it ended meanwhile, perhaps another one comes; or somebody else has its probe
                 REAL.wait(context.done, _POLL_S)
                 continue
@@ -102,6 +102,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_S)
             return
+    child.wait()  # it was killed; on a busy machine that may last
 
 
 def _badness(report: Report) -> tuple[int, int, bool, float]:

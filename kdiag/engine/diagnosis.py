@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kdiag.engine.inside import WayIn
+    from kdiag.machinery.context import Context
 
 _LONGEST_TRACE = 0.8  # of the window: what comes of it is to be read before the end
 
@@ -51,13 +52,17 @@ class Diagnosis:
         """
         context, restore = from_signal(signal.SIGINT, signal.SIGTERM)
         try:
-            for event in observe(self.sessions, context, window_s=self.window_s, full=self.full, clock=REAL):
-                if isinstance(event, Progress):
-                    show(event.elapsed_s, event.total_s, event.seen)
-                else:
-                    return event
+            return self.run_until(context, show)
         finally:
             restore()
+
+    def run_until(self, context: Context, show: Callable[[float, float, str], None]) -> Finished:
+        """The same for who catches the signals and goes on afterwards: one that comes at the very end is not lost."""
+        for event in observe(self.sessions, context, window_s=self.window_s, full=self.full, clock=REAL):
+            if isinstance(event, Progress):
+                show(event.elapsed_s, event.total_s, event.seen)
+            else:
+                return event
         raise AssertionError("an observation ends with its report")
 
 

@@ -241,8 +241,9 @@ class Live:
 
     def scan(self, *, on: bool) -> None:
         """See `Feed`."""
-        self._scanned = scan(self._channel(), on=on)
-        self._note(f"has writes to {self._scanned} dicts told" if on else "has writes to no dict told but watched ones")
+        scanned = scan(self._channel(), on=on)
+        self._note(f"has writes to {scanned} dicts told" if on else "has writes to no dict told but watched ones")
+        self._scanned = scanned  # after the deed: no picture shows the one without the other
         self._poke.set()
 
     def _channel(self) -> Channel:

@@ -78,16 +78,16 @@ class _Keeper:
         self._door: _Door | None = None  # the thread's; others change it only while no thread runs
         self._host: Any = None  # one that came just as the thread was to end
         self._signals: Any = None  # what they leave when they are fatal; None before there is a door
-        self._ending = False
+        self._ending = self._past = False  # it was told to end; it does, and nobody can keep it any more
         self._retired = False
         self._native_id = 0
-        self._opening = allocate_lock()  # held to open the door and arm signals, and to take both away for good
+        self._opening = allocate_lock()  # held to open the door and arm signals, to take both away for good, to end
         self._end = allocate_lock()  # held until the thread is to end
         self._ended = allocate_lock()  # held while the thread runs
 
     def start(self) -> None:
         """Start the thread, with all signals blocked in it from its first instruction on."""
-        self._ending = False
+        self._ending = self._past = False
         self._end.acquire(False)
         self._ended.acquire(False)
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
@@ -99,7 +99,7 @@ class _Keeper:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
     def end(self) -> bool:
-        """End the thread, and wait until the kernel knows of it no more; False while a host is inside."""
+        """End the thread, and wait until the kernel knows of it no more; False while a host is inside, or it lasts."""
         if self.occupied:
             return False
         self._ending = True
@@ -111,6 +111,15 @@ class _Keeper:
         while os.path.exists(f"/proc/self/task/{self._native_id}") and monotonic() < deadline:
             sleep(0.0001)
         return True
+
+    def keep(self) -> None:
+        """Go on after an end that was not waited for: with the same thread, or if that ends just now with another."""
+        self._ending = False
+        self._end.acquire(False)
+        if self._opening.acquire(True, _MOST_FOR_AN_END_S):  # whoever has just decided to end has said so
+            self._opening.release()
+        if self._past and self._ended.acquire(True, _MOST_FOR_AN_END_S):
+            self.start()
 
     def close(self, *, ending: bool = False) -> None:
         """Take the door away; only while no thread runs. The end of the process takes care of its signals itself."""
@@ -165,9 +174,9 @@ class _Keeper:
     def _run(self) -> None:
         try:
             self._native_id = get_native_id()
-            if not self._end.acquire(True, _OPENS_AFTER_S):
-                _name_thread(self._native_id, _THREAD)
-                self._keep()
+            self._end.acquire(True, _OPENS_AFTER_S)
+            _name_thread(self._native_id, _THREAD)
+            self._keep()
         except BaseException:  # noqa: S110 - a service never hears of our troubles
             pass
         finally:
@@ -176,9 +185,14 @@ class _Keeper:
                     self.forget()
             self._ended.release()
 
+    def _is_over(self) -> bool:
+        with self._opening:
+            self._past = self._ending
+            return self._past
+
     def _keep(self) -> None:
         """Wait for hosts; what one wants is the probe's business, which comes back when all have gone."""
-        while not self._ending:
+        while not self._is_over():
             try:
                 self._host = self._host or self._next_host()
             except Exception:  # out of descriptors, or ours is another's by now: look again later
@@ -320,8 +334,8 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     global _forker  # noqa: PLW0603 - guarded by _turn
     if _forker == get_ident():
-        if _paused and _keeper is not None:
-            _keeper.start()
+        if _keeper is not None:
+            (_keeper.start if _paused else _keeper.keep)()
         _forker = 0
         _turn.release()
 

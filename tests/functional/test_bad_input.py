@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.support.kdiag import command, kdiag
+from tests.support.preloaded import until
 from tests.support.targets import start_target
 
 
@@ -71,6 +72,7 @@ def test_a_launcher_names_its_python_children() -> None:
 def test_a_stopped_target() -> None:
     with start_target("waiting_service") as target:
         os.kill(target.pid, signal.SIGSTOP)
+        until(lambda: psutil.Process(target.pid).status() == psutil.STATUS_STOPPED, "it has stopped")
         ran = kdiag("diagnose", target.pid)
         stacks = kdiag("stacks", target.pid)
         os.kill(target.pid, signal.SIGCONT)

@@ -116,10 +116,13 @@ def test_no_colour_reaches_a_pipe_and_force_color_does() -> None:
     assert "\x1b[" not in silenced.out
 
 
-def test_fail_on_never_and_a_high_confidence_do_not_fail() -> None:
+def test_fail_on_never_does_not_fail(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.kdiag"
     with start_target("deadlock_two_locks") as target:
-        assert kdiag("diagnose", target.pid, "--for", "5s", "--fail-on", "never").code == 0
-        assert kdiag("diagnose", target.pid, "--for", "5s", "--fail-on", "critical").code == 1
+        ran = kdiag("diagnose", target.pid, "--for", "60s", "--fail-on", "never", "--record", seen)
+    assert (ran.code, "deadlock" in ran.out) == (0, True), ran.err
+    assert kdiag("diagnose", "--from", seen, "--fail-on", "never").code == 0
+    assert kdiag("diagnose", "--from", seen, "--fail-on", "critical").code == 1
 
 
 def test_the_target_and_its_descriptors_are_left_as_they_were() -> None:

@@ -114,7 +114,7 @@ def test_a_healthy_framework_under_load_stays_healthy_where_everything_is_seen(c
 
 def test_what_cannot_be_seen_before_3_12_is_said() -> None:
     with start_target("nil_swallowed", python=of_minor((3, 11))) as target:
-        code, report = diagnose(target, "--for", "4s")
+        code, report = diagnose(target, "--for", "6s")
     assert (report["verdict"], code) == ("healthy", 0), summary(report)
     (limit,) = (each for each in report["observation"]["limitations"] if each["reference"].startswith("swallowed"))
     assert "3.12" in limit["message"]

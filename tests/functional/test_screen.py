@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -12,6 +11,8 @@ import pytest
 from kdiag.demos import DEMOS
 from kdiag.engine.demo import start_demo
 from tests.support.kdiag import command
+from tests.support.preloaded import until
+from tests.support.processes import thread_names
 from tests.support.targets import start_target
 from tests.support.terminal import terminal
 
@@ -29,7 +30,9 @@ def test_each_demo_is_named_with_its_line_after_two_keys_at_most(case: str) -> N
     with start_demo(demo) as running, terminal(command(running.pid)) as screen:
         if case in FROM_INSIDE:
             screen.until(lambda text: "watching" in text)
-            screen.press("a", "y")
+            screen.press("a")
+            screen.until(lambda text: "Let a probe into this process?" in text)
+            screen.press("y")
         found = screen.until(lambda text: _is_sick(text) and demo.verdict in text)
         assert f"process {running.pid} " in found
         whole = screen.until(lambda text: "❱" in text)
@@ -43,7 +46,7 @@ def test_each_demo_is_named_with_its_line_after_two_keys_at_most(case: str) -> N
 
 def test_a_target_that_ends_leaves_its_last_picture() -> None:
     with start_demo(DEMOS["pool"]) as running, terminal(command(running.pid)) as screen:
-        screen.until(_is_sick)
+        screen.until(lambda text: _is_sick(text) and "pool-exhaustion" in text)
         psutil.Process(running.pid).kill()
         ended = screen.until(lambda text: "ended at" in text)
         assert "pool-exhaustion" in ended
@@ -57,7 +60,7 @@ def test_quitting_takes_the_probe_out_of_the_target() -> None:
         assert _probe_threads(target.pid)
         screen.press("C-c")
         screen.until(lambda text: "ended with 0" in text)
-        _until_gone(target.pid)
+        until(lambda: len(thread_names(target.pid)) == 1, "its last thread of ours has ended")
 
 
 def test_a_process_is_chosen_from_the_list() -> None:
@@ -89,30 +92,17 @@ def _is_sick(screen: str) -> bool:
 
 
 def _probe_threads(pid: int) -> list[str]:
-    names = []
-    for thread in psutil.Process(pid).threads():
-        with open(f"/proc/{pid}/task/{thread.id}/comm") as comm:  # noqa: PTH123
-            names.append(comm.read().strip())
-    return [name for name in names if name.startswith("kdiag")]
-
-
-def _until_gone(pid: int) -> None:
-    until = time.monotonic() + 20
-    while len(psutil.Process(pid).threads()) > 1:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    return [name for name in thread_names(pid) if name.startswith("kdiag")]
 
 
 def test_what_was_recorded_is_looked_at_again(tmp_path: Path) -> None:
     file = tmp_path / "seen.kdiag"
     with start_demo(DEMOS["deadlock"]) as running, terminal(command(running.pid, "--record", file)) as screen:
-        live = screen.until(_is_sick)
+        screen.until(lambda text: _is_sick(text) and "deadlock" in text)
         screen.press("q")
         screen.until(lambda text: "ended with 0" in text)
     with terminal(command("replay", file)) as screen:
-        again = screen.until(_is_sick)
-        assert "deadlock" in live
-        assert "deadlock" in again
+        again = screen.until(lambda text: _is_sick(text) and "deadlock" in text)
         assert "seen.kdiag: process" in again
         screen.press("q")
         screen.until(lambda text: "ended with 0" in text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,7 +17,6 @@ from tests.support.targets import kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
     from typing import IO
 
 READY = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"  # for `python -c`
@@ -43,3 +43,12 @@ def running(
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):
                 kill([*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)])
+
+
+def thread_names(pid: int) -> list[str]:
+    """The kernel's names of a process's threads; those that end while they are read are left out."""
+    names = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            names.append(Path(f"/proc/{pid}/task/{thread}/comm").read_text().strip())
+    return names

@@ -67,6 +67,12 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 100.
         time.sleep(0.01)
 
 
+def stands_in(thread: threading.Thread, function: Callable[..., object]) -> bool:
+    """Whether the innermost Python code that a thread runs now is that function's own: its wait in C, if it has one."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code is function.__code__
+
+
 def stay() -> None:
     """Keep the main thread where a healthy service's main thread is: waiting to be told to end."""
     threading.Event().wait()

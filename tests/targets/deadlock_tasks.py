@@ -52,10 +52,15 @@ async def main() -> None:
     ]
     await shop.both_hold_one.wait()
     tasks.append(asyncio.create_task(shop.look(), name="looking"))
-    ready()
-    for _ in range(6000):
-        await asyncio.sleep(0.1)
+    asyncio.get_running_loop().call_soon(ready)  # behind the steps of all others, which stand from then on
+    serve()
+    await asyncio.sleep(600.0)
     await asyncio.gather(*tasks)
+
+
+def serve() -> None:
+    """What the loop does for others, all the time."""
+    asyncio.get_running_loop().call_later(0.1, serve)
 
 
 if __name__ == "__main__":

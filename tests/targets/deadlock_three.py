@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.targets._ready import ready, stay, wait_until
+from tests.targets._ready import ready, stands_in, stay, wait_until
 
 menu = threading.Lock()
 kitchen = threading.RLock()
@@ -45,8 +45,10 @@ def main() -> None:
     for job in (order, cook, pay):
         threading.Thread(target=job, name=job.__name__, daemon=True).start()
     wait_until(lambda: menu.locked() and till.locked() and "owner=0" not in repr(kitchen), "all locks taken")
-    for number in (1, 2):
-        threading.Thread(target=read_menu, name=f"guest-{number}", daemon=True).start()
+    guests = [threading.Thread(target=read_menu, name=f"guest-{number}", daemon=True) for number in (1, 2)]
+    for guest in guests:
+        guest.start()
+    wait_until(lambda: all(stands_in(guest, read_menu) for guest in guests), "the guests wait")
     ready()
     stay()
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from tests.targets._ready import ready, say, stay
+from tests.targets._ready import ready, say, stay, wait_until
 
 ROUND = 10_000
 
@@ -32,6 +32,8 @@ def main() -> None:
     threading.stack_size(256 * 1024)
     for n in range(number):
         threading.Thread(target=event.wait, name=f"idle-{n}", daemon=True).start()
+    waiters = event._cond._waiters  # type: ignore[attr-defined]
+    wait_until(lambda: len(waiters) == number, "all of them wait")
     ready(threads=threading.active_count())
     if sys.argv[2:] == ["busy"]:
         compute()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.targets._ready import ready, stay
+from tests.targets._ready import ready, stay, wait_until
 
 WORKERS = 3
 
@@ -30,6 +30,7 @@ def main() -> None:
     for number in range(WORKERS):
         pool.submit(report, number)
     everybody_started.wait()
+    wait_until(lambda: pool._work_queue.qsize() == WORKERS, "everybody waits for a chapter in the queue")
     ready()
     stay()
 

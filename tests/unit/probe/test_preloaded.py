@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
+import pytest
+
+from kdiag.probe import preloaded
 from kdiag.probe.door import PARENTS
 from kdiag.probe.preloaded import _Keeper
 from tests.support.preloaded import until
@@ -43,6 +47,29 @@ def test_a_thread_that_ends_while_its_door_is_taken_away_leaves_no_door() -> Non
     keeper.retire()
     assert not _doors()
     assert keeper._ended.acquire(True, 60)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["it had not ended", "it just ends"])
+def test_a_thread_whose_end_lasted_too_long_for_a_fork_keeps_the_door(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preloaded, "_MOST_FOR_AN_END_S", 0.05)
+    keeper = _Keeper()
+    keeper.start()
+    until(_doors, "the door is open")
+    with keeper._opening:  # the machine takes the thread away, just before it comes to its end
+        assert not keeper.end()
+    if late:
+        until(lambda: not keeper._ended.locked(), "the thread has ended")
+    monkeypatch.undo()
+    keeper.keep()
+    with socket.socket(socket.AF_UNIX) as host:
+        host.settimeout(20)
+        host.connect(str(_doors()[0] / "door"))
+        assert host.recv(1) == b""  # somebody is there, and turns its own process away
+    assert keeper.end()
+    keeper.close()
+    assert not _doors()
 
 
 def _doors() -> list[Path]:
