@@ -42,7 +42,7 @@ class Terminal:
         """What stands on the screen."""
         return self.tmux("capture-pane", "-p", "-t", "0")
 
-    def until(self, condition: Callable[[str], object], within_s: float = 40.0) -> str:
+    def until(self, condition: Callable[[str], object], within_s: float = 60.0) -> str:
         """Wait until the screen is as it should be, and give it."""
         until = time.monotonic() + within_s
         while not condition(screen := self.screen):
