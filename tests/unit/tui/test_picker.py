@@ -128,8 +128,11 @@ def test_the_command_is_seen_on_a_narrow_screen_whatever_looks_sick() -> None:
 def test_rounds_compare_each_process_with_the_last_look() -> None:
     clock = FakeClock()
     rounds = Rounds(clock)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    waits = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout is not None
+            process.stdout.readline()  # it reads no more files: that would be an alarm, too, where the disk is slow
             ((_, row),) = _until_listed(rounds, process.pid)
             key = row.facts.pid, row.started_at
             # As if it had been idle, small and alone ten seconds ago.
