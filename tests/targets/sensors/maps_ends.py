@@ -57,8 +57,8 @@ elif HOW == "SIGTERM":
     time.sleep(60)
 elif HOW == "handler":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
     while True:
         STATE["main"] = time.monotonic()
 elif HOW.startswith("fork"):

@@ -24,7 +24,7 @@ class Obedient:
     def do(self, what: Callable[[], _T]) -> _T:
         """Have it do something; return what that returns or raise what it raises."""
         self._orders.put(what)
-        value, error = self._answers.get(timeout=30)
+        value, error = self._answers.get(timeout=60)
         if error is not None:
             raise error
         result: _T = value
@@ -45,4 +45,4 @@ class Obedient:
         self, kind: type[BaseException] | None, exc: BaseException | None, stack: TracebackType | None
     ) -> None:
         self._orders.put(None)
-        self.thread.join(timeout=30)
+        self.thread.join(timeout=60)
