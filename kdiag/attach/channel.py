@@ -154,6 +154,11 @@ class Channel:
         finally:
             self._turn.release()
 
+    @property
+    def lost(self) -> bool:
+        """Whether nothing can be asked any more: the probe left, or the connection was closed."""
+        return self._gone is not None
+
     def hello(self) -> Hello:
         """Ask who the probe is."""
         return self._convert(self.request("hello", version=wire.VERSION), Hello)

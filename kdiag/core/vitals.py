@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from kdiag.core.model import Window
 
+SEEN_INSIDE = frozenset({"loop_delay_s", "exceptions_per_s"})  # by a probe only
+
 _STEP_S = 0.5  # the process is looked at so often
 
 

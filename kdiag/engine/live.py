@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from kdiag.core.detectors import detect_all
 from kdiag.core.model import Collection, Report, WaitsSample, Window
-from kdiag.core.vitals import vitals
+from kdiag.core.vitals import SEEN_INSIDE, vitals
 from kdiag.engine.guarding import guard, scan
 from kdiag.engine.inside import WayIn
 from kdiag.engine.session import Session
@@ -159,6 +159,7 @@ class Live:
     window_s: float = 30.0
     _wanted: frozenset[str] = field(default=frozenset(), init=False)
     _poke: threading.Event = field(default_factory=threading.Event, init=False)
+    _entry: threading.Lock = field(default_factory=threading.Lock, init=False)  # one probe, however often it is wanted
     _stopped: bool = field(default=False, init=False)
     _began: float = field(default=0.0, init=False)
     _since: float = field(default=-math.inf, init=False)  # what was seen before the last pause is no longer judged
@@ -168,6 +169,7 @@ class Live:
     _trace: deque[Collection] = field(default_factory=lambda: deque(maxlen=_TRACE), init=False)
     _traced: int | None = field(default=None, init=False)
     _scanned: int = field(default=0, init=False)
+    _inside: bool = field(default=False, init=False)  # where the target has ended: whether a probe was there then
 
     def source(self, file: str) -> str:
         """See `Feed`."""
@@ -179,9 +181,10 @@ class Live:
         clock = self.session.clock
         self._began = clock.now()
         try:
-            self.session.enter()
-            self._note_entry()
-            self.session.start(context)
+            with self._entry:
+                self.session.enter()
+                self._note_entry()
+                self.session.start(context)
             self._note(_sources(readable=self.session.denied is None))
             try:
                 self._watch(show)
@@ -191,7 +194,8 @@ class Live:
                 self.session.end_recording()
         finally:
             cancel()
-            self.session.leave()
+            with self._entry:  # whoever is being let in leaves, too
+                self.session.leave()
 
     def stop(self) -> None:
         """See `Feed`."""
@@ -225,14 +229,17 @@ class Live:
 
     def enter(self) -> None:
         """See `Feed`."""
-        self.session.way = self.way_in
-        try:
-            self.session.enter()
-            if self.session.refused is not None:
-                raise self.session.refused
-        finally:
-            self._note_entry()
-            self._poke.set()
+        with self._entry:
+            if self._stopped or self.session.is_inside:
+                return
+            self.session.way = self.way_in
+            try:
+                self.session.enter()
+                if self.session.refused is not None:
+                    raise self.session.refused
+            finally:
+                self._note_entry()
+                self._poke.set()
 
     def guard(self, name: str) -> None:
         """See `Feed`."""
@@ -258,8 +265,11 @@ class Live:
         report: Report | None = None
         while not self._stopped:
             self._poke.clear()
+            inside = self.session.is_inside  # first: a probe that is gone with its process has seen it end
             now, ended = clock.now(), self.session.ended
             paused = self.session.tempo.paused and not ended
+            if not ended:
+                self._see_probe(inside=inside)
             if report is None or ended or (now >= judge_at and not paused):
                 window = self.session.window(max(self._since, now - self.window_s))
                 latest, judged_at = self.session.report(window, detect_all(window)), now
@@ -274,15 +284,25 @@ class Live:
                 return
             clock.wait(self._poke, TICK_S)
 
+    def _see_probe(self, *, inside: bool) -> None:
+        """Say it when the probe is gone, and forget what only it could go on with."""
+        if self._inside and not inside:
+            self._note("the probe is gone: it was sent away, or the process runs another program now")
+            self._scanned, self._traced = 0, None
+            self._tasks.clear()
+        self._inside = inside
+
     def _look(self, since: float, now: float) -> None:
         """Take this tick's signs, and the dear looks that are wanted."""
         self.session.forget(now - max(WINDOWS_S))
         # A source that looks less often than the ticks come has no new number at each: the last one stands.
         values = vitals(self.session.seen_since(min(since, now - 2 * TICK_S)))
         before = self._signs[-1].values if self._signs else {}
+        if not self._inside:
+            before = {name: value for name, value in before.items() if name not in SEEN_INSIDE}
         self._signs.append(Signs(now - self._began, {**before, **values}))
         inside = self.session.inside
-        if inside is None:
+        if inside is None or not self._inside:
             return
         if "tasks" not in self._wanted or (self._tasks and self._tasks[-1].at < max(self._since, now - _APART_S)):
             self._tasks.clear()  # what nobody looked at meanwhile cannot be said to stand still
@@ -302,7 +322,7 @@ class Live:
         return Picture(
             at=now - self._began, state=state, window=window, report=report, age_s=now - judged_at,
             signs=tuple(self._signs), deeds=tuple(self._deeds), window_s=self.window_s, rate=self.session.tempo.rate,
-            inside=self.session.inside is not None, scanned=self._scanned, tasks=tuple(self._tasks),
+            inside=self._inside, scanned=self._scanned, tasks=tuple(self._tasks),
             trace=tuple(self._trace),
         )  # fmt: skip
 

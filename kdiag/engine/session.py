@@ -9,7 +9,7 @@ import math
 import random
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +94,10 @@ class Session:
         Raises:
             KdiagError: it was to be got in by one way and no other, and that is closed.
         """
-        if self.way == "none" or self.inside is not None:
+        if self.way == "none" or self.is_inside:
             return
+        if self.inside is not None:
+            self.inside.close()
         try:
             self.inside = go_in(self.facts, self.way, self.clock, self.trace_s)
         except KdiagError as error:
@@ -106,6 +108,11 @@ class Session:
         self.refused = None
         if self._ctx is not None:
             self._ask_inside(self._ctx)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a probe is there now: one that got in may have been sent away, or gone with its program."""
+        return self.inside is not None and not self.inside.attachment.channel.lost
 
     def leave(self) -> None:
         """Say goodbye to the probe, and close the recording; more than once does no harm."""
@@ -165,6 +172,7 @@ class Session:
                 self.inside, self.facts.pid, readable=self.denied is None, emit=self._emit, clock=self.clock,
                 rng=self.rng, tempo=self.tempo,
             )  # fmt: skip
+            self._loops = [each for each in self._loops if each.name != loop.name]  # of a probe that is gone
             self._begin(loop, ctx)
 
     def _begin(self, loop: SourceLoop[Any], ctx: Context) -> None:
@@ -239,9 +247,10 @@ class Session:
 
     def _observed(self, window: Window) -> Observation:
         cost = self._cost.cost()
+        began = self._wall_start + timedelta(seconds=window.started_at - self._recorder.started_at)
         return observed(
             window, [loop.name for loop in self._loops], self.inside.with_cost(cost) if self.inside else cost,
-            wall_time(self._wall_start), readable=self.denied is None, method=self._method,
+            wall_time(began), readable=self.denied is None, method=self._method,
             missed=sum(loop.missed for loop in self._loops if loop.name == "stacks"),
         )  # fmt: skip
 

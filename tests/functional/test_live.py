@@ -6,11 +6,13 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from kdiag.engine.detach import detach
 from kdiag.engine.diagnosis import live
 from kdiag.engine.live import Live, Picture
 from kdiag.errors import KdiagError
@@ -59,10 +61,14 @@ def test_everything_can_be_changed_while_it_is_watched() -> None:
         first = watcher.until(lambda picture: picture.window.stacks)
         assert not first.inside
 
-        feed.enter()
+        twice = [threading.Thread(target=feed.enter, daemon=True) for _ in range(2)]
+        for each in twice:
+            each.start()
+        for each in twice:
+            each.join(WITHIN_S)
         feed.want(frozenset({"tasks", "trace"}))
         inside = watcher.until(lambda picture: picture.inside and picture.window.probe and picture.tasks)
-        assert any("a probe got in" in deed.text for deed in inside.deeds)
+        assert len([deed for deed in inside.deeds if "a probe got in" in deed.text]) == 1
         with pytest.raises(KdiagError) as raised:
             feed.guard("__main__:NO_SUCH_THING")
         assert raised.value.reference == "no-such-name"
@@ -86,7 +92,25 @@ def test_everything_can_be_changed_while_it_is_watched() -> None:
         again = watcher.until(lambda picture: picture.at > paused.at + 1.0)
         assert len(again.signs) == len(paused.signs)
         feed.pause(on=False)
-        watcher.until(lambda picture: picture.state == "watching" and picture.window.started_at > again.window.ended_at)
+        last = watcher.until(
+            lambda picture: picture.state == "watching" and picture.window.started_at > again.window.ended_at
+        )
+        before, after = first.report, last.report
+        assert before.window is not None
+        assert after.window is not None
+        later = datetime.fromisoformat(after.observation.started_at) - datetime.fromisoformat(
+            before.observation.started_at
+        )
+        later_s = after.window.started_at - before.window.started_at
+        assert later.total_seconds() == pytest.approx(later_s, abs=0.01)
+
+        list(detach(target.pid, children=False))
+        lost = watcher.until(lambda picture: not picture.inside)
+        assert lost.deeds[-1].text.startswith("the probe is gone")
+        watcher.until(lambda picture: "exceptions_per_s" not in picture.signs[-1].values)
+        feed.enter()
+        watcher.until(lambda picture: picture.inside and "exceptions_per_s" in picture.signs[-1].values)
+        watcher.until(lambda picture: "probe-gone" not in {limit.reference for limit in picture.window.limitations})
 
 
 def test_the_end_of_the_target_is_told() -> None:

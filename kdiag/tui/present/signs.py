@@ -50,8 +50,9 @@ def signs(history: Sequence[Signs], width: int) -> Text:
 
 def _cell(sign: Sign, history: Sequence[Signs], width: int) -> Text:
     values = [each.values[sign.name] for each in history if sign.name in each.values]
-    number = quantity(values[-1], sign.unit) if values else "–"
-    text = Text.assemble((sign.label, "dim"), " ", (number, "bold" if values else "dim"), no_wrap=True)
+    now = history[-1].values.get(sign.name) if history else None
+    number = quantity(now, sign.unit) if now is not None else "–"
+    text = Text.assemble((sign.label, "dim"), " ", (number, "bold" if now is not None else "dim"), no_wrap=True)
     left = width - text.cell_len - 1
     if left >= _LEAST_CURVE and values:
         text.append(" ")
