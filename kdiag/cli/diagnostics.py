@@ -8,6 +8,7 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kdiag.core.report.layout import clean
 from kdiag.core.report.style import COLOUR, PLAIN, Style
 
 if TYPE_CHECKING:
@@ -33,20 +34,19 @@ def say(line: str) -> None:
 
 
 def error(problem: KdiagError) -> None:
-    """Render an error: reference and message, then cause and hint where there are any."""
+    """Render an error: reference and message, then cause and hint where there are any; names in it are the target's."""
     paint = style()
-    say(f"{paint.paint('critical', 'error')}[{problem.reference}]: {problem.message}")
-    if problem.cause:
-        say(f"  cause: {problem.cause}")
-    for number, line in enumerate(problem.hint.splitlines()):
-        say(f"  {'hint' if number == 0 else '    '}{':' if number == 0 else ' '} {line}")
+    say(f"{paint.paint('critical', 'error')}[{problem.reference}]: {clean(problem.message)}")
+    for name, text in (("cause", problem.cause), ("hint", problem.hint)):
+        for number, line in enumerate(text.splitlines()):
+            say(f"  {f'{name}:' if number == 0 else ' ' * len(f'{name}:')} {clean(line)}")
 
 
 def warning(problem: Limitation) -> None:
     """Render what cannot be looked at, with the remedy where there is one."""
-    say(f"{style().paint('warning', 'warning')}[{problem.reference}]: {problem.message}")
+    say(f"{style().paint('warning', 'warning')}[{problem.reference}]: {clean(problem.message)}")
     if problem.hint:
-        say(f"  hint: {problem.hint}")
+        say(f"  hint: {clean(problem.hint)}")
 
 
 def internal_error(crash: BaseException) -> None:

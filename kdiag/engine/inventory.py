@@ -11,6 +11,7 @@ from kdiag.attach.doors import find_door
 from kdiag.attach.permissions import access_level
 from kdiag.core.model import Access
 from kdiag.core.redact import redact_command
+from kdiag.core.report.layout import clean
 from kdiag.core.report.quantity import quantity
 from kdiag.machinery.clock import REAL, Clock
 from kdiag.sources.processes import ProcessRow, python_processes
@@ -51,7 +52,7 @@ class Row:
         row = self.process
         return (
             str(row.facts.pid), self.python, _uptime(self.uptime_s), f"{row.cpu_percent:.1f}",
-            quantity(row.rss, "bytes"), str(row.threads), self.access, " ".join(self.command),
+            quantity(row.rss, "bytes"), str(row.threads), self.access, clean(" ".join(self.command)),
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

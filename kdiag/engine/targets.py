@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kdiag.core.redact import redact_command
 from kdiag.errors import USAGE, KdiagError
 from kdiag.sources.processes import ProcessRow, listening_on, python_processes
 
@@ -66,5 +67,6 @@ def _common_ancestor(rows: Sequence[ProcessRow]) -> int | None:
 
 
 def _listed(rows: Sequence[ProcessRow]) -> str:
-    shown = ", ".join(f"{row.facts.pid} ({' '.join(row.facts.command)[:40]})" for row in rows[:_SHOWN])
+    commands = ((row.facts.pid, " ".join(redact_command(row.facts.command))) for row in rows[:_SHOWN])
+    shown = ", ".join(f"{pid} ({command[:40]})" for pid, command in commands)
     return shown + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")

@@ -6,6 +6,7 @@ import click
 
 from kdiag.cli import output
 from kdiag.cli.parameters import children_option, target_options
+from kdiag.core.report.layout import clean
 from kdiag.engine.detach import Detached, detach
 from kdiag.engine.targets import find_pid
 
@@ -29,7 +30,7 @@ def command(pid: int | None, name: str | None, port: int | None, children: bool)
 
 
 def _words(done: Detached) -> str:
-    where = f"process {done.pid} ({done.label})"
+    where = f"process {done.pid} ({clean(done.label)})"
     if done.probe == "none":
         return f"no probe in {where}"
     others = f", although {done.others} other kdiag used it" if done.others else ""

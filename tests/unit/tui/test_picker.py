@@ -153,3 +153,8 @@ def _until_listed(rounds: Rounds, pid: int) -> list[tuple[tuple[int, float], Pro
         rounds.look()
         found = [(key, row) for key, row in rounds._before.items() if key[0] == pid]
     return found
+
+
+def test_a_command_line_cannot_act_on_the_terminal() -> None:
+    *_, command = living(7, "python", "shop.py", "\x1b]0;owned\x07", "two\nlines").row.cells()
+    assert command == "python shop.py \\x1b]0;owned\\x07 two lines"
