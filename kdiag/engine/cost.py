@@ -22,13 +22,10 @@ class CostMeter:
         self._started_at = self.clock.now()
         self._cpu_s = _cpu_s()
 
-    def cost(self, pauses_s: float = 0.0) -> Cost:
-        """Cost so far; `pauses_s` is the longest stop of the target, seconds."""
+    def cost(self) -> Cost:
+        """Cost so far."""
         elapsed = max(self.clock.now() - self._started_at, 1e-6)
-        return Cost(
-            target_pause_ms_max=1000.0 * pauses_s,
-            own_cpu_percent=round(100.0 * (_cpu_s() - self._cpu_s) / elapsed, 1),
-        )
+        return Cost(own_cpu_percent=round(100.0 * (_cpu_s() - self._cpu_s) / elapsed, 1))
 
 
 def _cpu_s() -> float:

@@ -93,9 +93,9 @@ class Growing:
     def _watch(self, channel: Channel, context: Context) -> Iterator[Event]:
         sensors = [MEMORY, KEEPERS, *([ALLOCATIONS] if self.trace_s else [])]
         channel.request("start", START_WITHIN_S, sensors=sensors)
-        heap = open_heap(self.facts.pid, self.window_s, REAL)
         if self.trace_s:
             channel.request("trace", seconds=self.trace_s)
+        heap = open_heap(self.facts.pid, self.window_s, REAL)
         samples: list[HeapSample] = []
         began, moments = REAL.now(), []
         with contextlib.closing(heap) if heap else contextlib.nullcontext():

@@ -17,6 +17,7 @@ from kdiag.core.model import MapAccount, MapConflict
 from kdiag.errors import USAGE, KdiagError
 from kdiag.machinery.clock import REAL
 from kdiag.machinery.context import background, from_signal
+from kdiag.sources.probe import START_WITHIN_S
 from kdiag.sources.probe_maps import MapCounts, read_maps
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Guarding:
             restore()
 
     def _watch(self, channel: Channel, context: Context, show: Callable[[float, float, str], None]) -> Guarded:
-        channel.request("start", sensors=["crashes", "maps"])
+        channel.request("start", START_WITHIN_S, sensors=["crashes", "maps"])
         scanned = self._ask(channel)
         counts, account, since = MapCounts(), MapAccount(), 0
         started = REAL.now()
