@@ -151,7 +151,7 @@ def replay(file: Path, *, window_s: float) -> Replay:
     """
     recording = read_recording(file)
     target = recording.header.target
-    return Replay(recording, f"{file.name}: process {target.pid} (Python {target.python or '?'})", window_s)
+    return Replay(recording, f"{file.name}: process {target.pid}", window_s)
 
 
 def _only_a_recording(what: str) -> KdiagError:

@@ -49,6 +49,10 @@ _LONGEST_STILL_S = 0.05  # for a view to be opened together with what it shows; 
 class KdiagApp(App[int]):
     """The screen of `kdiag PID`; its result is the exit code.
 
+    Args:
+        feed: what it shows.
+        others: whether who runs it lets another process be chosen.
+
     Attributes:
         error: why it ended by itself.
         choose_again: somebody wants to watch another process.
@@ -66,8 +70,8 @@ class KdiagApp(App[int]):
         Binding("e", "export", "Export"),
         Binding("left_square_bracket", "look_back(-1)", "Judge a shorter time", show=False, key_display="["),
         Binding("right_square_bracket", "look_back(1)", "Judge a longer time", show=False, key_display="]"),
-        Binding("minus", "rate(-1)", "Look less often", show=False, key_display="-"),
-        Binding("plus,equals_sign", "rate(1)", "Look more often", show=False, key_display="+"),
+        Binding("minus", "rate(-1)", "Look less often; play a recording slower", show=False, key_display="-"),
+        Binding("plus,equals_sign", "rate(1)", "Look more often; play a recording faster", show=False, key_display="+"),
         Binding("comma", "seek(-1)", "A recording: a second back", show=False, key_display=","),
         Binding("full_stop", "seek(1)", "A recording: a second on", show=False, key_display="."),
         Binding("less_than_sign", "seek(-10)", "A recording: ten seconds back", show=False, key_display="<"),
@@ -89,9 +93,10 @@ class KdiagApp(App[int]):
             super().__init__()
             self.error = error
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, *, others: bool = False) -> None:
         super().__init__()
         self.feed = feed
+        self._others = others
         self.frames = Frames(feed.title, self._made)
         self.main = MainScreen(feed, self.frames.tally)
         self.error: KdiagError | None = None
@@ -111,9 +116,9 @@ class KdiagApp(App[int]):
         self.frames.stop()
 
     def on_resize(self) -> None:
-        """What is shown depends on the width."""
+        """What is shown depends on the width, which Textual takes note of only after this."""
         if self.main.is_mounted:
-            self._look()
+            self.call_later(self._look)
 
     def _made(self, frame: Frame) -> None:
         self.post_message(self.Made(frame))
@@ -140,8 +145,8 @@ class KdiagApp(App[int]):
         if message.frame.view is self.main.view:
             self._go_on()
         tally = self.frames.tally
-        if not tally.drawn:
-            self.refresh_bindings()  # it is known now what is watched
+        if before is None or _can(before) != _can(message.frame.picture):
+            self.refresh_bindings()
         tally.drawn += 1
         tally.longest_draw_s = max(tally.longest_draw_s, time.perf_counter() - began)
 
@@ -180,8 +185,6 @@ class KdiagApp(App[int]):
             return
         if self._picture.scanned:
             self._do(lambda: self.feed.scan(on=False), "Dicts are looked at no longer, but for those that are watched.")
-        elif not self._picture.inside:
-            self.notify("Containers are seen from inside only: press a first.")
         else:
             self.push_screen(Ask(_SCAN, _SCAN_COSTS), lambda yes: self._scan() if yes else None)
 
@@ -193,9 +196,10 @@ class KdiagApp(App[int]):
         self.push_screen(FindingScreen(message.finding, message.report, self.feed.source))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
-        """Nothing can be let into a recording, and a live target has no other moment than now."""
-        recorded = self._picture is not None and self._picture.span_s is not None
-        return not recorded if action == "attach" else recorded if action == "seek" else True
+        """What the picture lets one do, and whether there is another process to choose."""
+        if action == "other":
+            return self._others
+        return _can(self._picture).get(action, True) if self._picture is not None else action != "seek"
 
     def action_leave(self) -> None:
         """End the screen."""
@@ -217,9 +221,8 @@ class KdiagApp(App[int]):
 
     def action_pause(self) -> None:
         """Look no more, or look again."""
-        picture = self._picture
-        if picture is not None and (picture.state != "ended" or picture.span_s is not None):
-            self.feed.pause(on=picture.state == "watching")
+        if self._picture is not None:
+            self.feed.pause(on=self._picture.state == "watching")
 
     def action_look_back(self, step: int) -> None:
         """Judge a shorter or a longer time."""
@@ -242,7 +245,8 @@ class KdiagApp(App[int]):
         if self._picture is not None:
             rate = _step(RATES, self._picture.rate, step)
             self.feed.set_rate(rate)
-            self.notify(f"Looks {rate:g} times as often as usual, as far as the budget allows.")
+            looks = f"Looks {rate:g} times as often as usual, as far as the budget allows."
+            self.notify(looks if self._picture.span_s is None else f"Plays {rate:g} times as fast as it was.")
 
     def action_shade(self) -> None:
         """Dark or light."""
@@ -250,9 +254,6 @@ class KdiagApp(App[int]):
 
     def action_attach(self) -> None:
         """Let a probe in, after a clear question."""
-        if self._picture is not None and self._picture.inside:
-            self.notify("A probe is inside already.")
-            return
         self.push_screen(Ask(_QUESTION, _CONSEQUENCE), lambda yes: self._let_in() if yes else None)
 
     def _let_in(self) -> None:
@@ -316,6 +317,12 @@ class KdiagApp(App[int]):
                 self.call_from_thread(self.notify, done)
 
         self.run_worker(work, thread=True, group="deeds")
+
+
+def _can(picture: Picture) -> dict[str, bool]:
+    """Nothing can be let into a recording or twice into a process, and a live target has no other moment than now."""
+    recorded, ended = picture.span_s is not None, picture.state == "ended"
+    return {"attach": not (recorded or ended or picture.inside), "pause": recorded or not ended, "seek": recorded}
 
 
 def _step(choices: tuple[float, ...], now: float, step: int) -> float:

@@ -94,8 +94,8 @@ class PickerApp(App[int | None]):
         self._fill()
 
     def on_resize(self) -> None:
-        """Another width has room for other columns."""
-        self._fill()
+        """Another width has room for other columns; Textual takes note of it only after this."""
+        self.call_later(self._fill)
 
     def _fill(self) -> None:
         room = self.size.width - 2 - 1  # but for the cursor's mark and the scroll bar

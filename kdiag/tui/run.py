@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _THRESHOLDS = (50_000, 20, 50)
 
 
-def show(feed: Feed) -> KdiagApp:
-    """Put up the screen until somebody leaves it, and give it as it was then."""
+def show(feed: Feed, *, others: bool = False) -> KdiagApp:
+    """Put up the screen until somebody leaves it, and give it as it was then; see `KdiagApp`."""
     calm_collector()
-    app = KdiagApp(feed)
+    app = KdiagApp(feed, others=others)
     app.run()
     return app
 

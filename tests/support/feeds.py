@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
+WATCHED = "looks from outside: reads its memory without stopping it, and what the kernel tells"
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -41,7 +42,7 @@ def picture(window: Window, *, state: State = "watching", inside: bool = False, 
     step = window.duration_s / history
     starts = [window.started_at + number * step for number in range(history)]
     signs = [Signs(start + step - window.started_at, vitals(window.between(start, start + step))) for start in starts]
-    deeds = (Deed(0.1, "looks from outside"), *((Deed(1.5, "a probe got in by ptrace in 0.4 s"),) if inside else ()))
+    deeds = (Deed(0.1, WATCHED), *((Deed(1.5, "a probe got in by ptrace in 0.4 s"),) if inside else ()))
     return Picture(
         at=window.duration_s, state=state, window=window, report=report, age_s=0.0, signs=tuple(signs), deeds=deeds,
         window_s=30.0, rate=1.0, inside=inside,

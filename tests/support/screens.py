@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from kdiag.tui.app import KdiagApp
+from kdiag.tui.widgets.keybar import KeyBar
 from kdiag.tui.widgets.lines import Lines
 from kdiag.tui.widgets.table import Table
 from tests.support.feeds import ShownFeed
@@ -74,6 +75,11 @@ class Screen:
     def text(self, name: str) -> str:
         """What stands in one of the parts above the views: "status", "headline", "signs"."""
         return str(self.app.main.query_one(f"#{name}", Static).content)
+
+    @property
+    def keys(self) -> str:
+        """The keys that the main screen tells."""
+        return self.app.main.query_one(KeyBar).render().plain
 
     @property
     def on_main(self) -> bool:

@@ -65,13 +65,14 @@ def _choose(window_s: float, attach: WayIn, record: Path | None) -> int:
         app = _watch(pid, window_s, attach, record)
         if not app.choose_again:
             return leave(app)
+        record = None  # holds the first one
     return 0
 
 
 def _watch(pid: int, window_s: float, attach: WayIn, record: Path | None) -> KdiagApp:
     from kdiag.tui.run import show  # noqa: PLC0415
 
-    return show(live(pid, window_s=window_s, attach=attach, record=record))
+    return show(live(pid, window_s=window_s, attach=attach, record=record), others=True)
 
 
 def leave(app: KdiagApp) -> int:

@@ -83,7 +83,7 @@ def _from_outside(guess: Estimate, width: int) -> Iterator[Text]:
     said += f", by {guess.share.samples:,} reads of its flag."
     if not account.enabled:
         said += " It is switched off (gc.disable): it runs only where somebody asks for it."
-    if guess.survivors is not None:
+    if guess.survivors:  # none, that is: none has run yet
         said += f" The last full collection left {guess.survivors:,} objects alive."
     yield from (painted((None, line)) for line in wrap(said, width))
     if account.collections:

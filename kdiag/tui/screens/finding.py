@@ -49,16 +49,29 @@ class FindingScreen(PageScreen):
         self.app.copy_to_clipboard("\n".join(lines))
         self.notify("The finding is in the clipboard, if your terminal allows it (OSC 52).")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The only one has none beside it."""
+        return len(self._report.findings) > 1 if action == "next" else super().check_action(action, parameters)
+
     def action_run(self) -> None:
-        """What the finding's playbook makes of all that was seen: each step with its conditions and their values."""
+        """What the finding's playbook makes of all that was seen; the first time what reads playbooks is loaded."""
+        self.run_worker(self._run, thread=True, exclusive=True)
+
+    def _run(self) -> None:
         finding, report = self._finding, self._report
         try:
             run = on_report(finding.playbook or finding.verdict, report)
         except KdiagError as error:
-            self.notify(f"{error.message}\n{error.hint}", severity="error")
-            return
-        told = [Triage(report, (run,), ())]
-        self.app.push_screen(PageScreen(lambda width: from_report(story.render(told, STYLE, width, explain=True))))
+            self.app.call_from_thread(self.notify, f"{error.message}\n{error.hint}", severity="error")
+        else:
+            self.app.call_from_thread(self._tell, Triage(report, (run,), ()))
+
+    def _tell(self, triage: Triage) -> None:
+        """Each step with its conditions and their values, unless one has gone elsewhere meanwhile."""
+        if self.is_current:
+            self.app.push_screen(
+                PageScreen(lambda width: from_report(story.render([triage], STYLE, width, explain=True)))
+            )
 
     def action_next(self, step: int) -> None:
         """Another finding of the same report."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Footer
 
+from kdiag.core.report.layout import definitions
 from kdiag.tui.present.text import heading, painted
-from kdiag.tui.widgets.lines import Lines
+from kdiag.tui.screens.page import PageScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.text import Text
-    from textual.app import ComposeResult
 
     from kdiag.tui.screens.main import MainScreen
 
@@ -30,35 +28,23 @@ _WORDS = (
 )
 
 
-class HelpScreen(Screen[None]):
-    """Made of the keys themselves, so that it tells all of them."""
+class HelpScreen(PageScreen):
+    """Made of the keys themselves, so that it tells all of them that do something for what is watched."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "close", "Back", key_display="esc")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "Back", show=False)]
 
     def __init__(self, of: MainScreen) -> None:
-        super().__init__()
+        super().__init__(self._page)
         self._of = of
 
-    def compose(self) -> ComposeResult:
-        """The lines."""
-        yield Lines()
-        yield Footer(compact=True)
-
-    def on_mount(self) -> None:
-        """Put them up."""
-        keys, app = ([binding for _, binding in node._bindings] for node in (self._of, self.app))  # noqa: SLF001
-        lines = [heading("Views and screen"), *_keys(keys), painted(), heading("The watch"), *_keys(app), painted()]
+    def _page(self, width: int) -> list[Text]:
+        screen, app = ([binding for _, binding in node._bindings] for node in (self._of, self.app))  # noqa: SLF001
+        can = [each for each in app if self.app.check_action(each.action.partition("(")[0], ())]
+        lines = [heading("Views and screen"), *_keys(screen), painted(), heading("The watch"), *_keys(can), painted()]
         for view in self._of.views:
             own = [*(binding for _, binding in view._bindings), *Binding.make_bindings(view.parts)]  # noqa: SLF001
             lines += [heading(view.name_), *_keys(own), painted()] if own else []
-        lines += [heading("Words")]
-        lines += [painted(("strong", f"  {word:<10}"), (None, meaning)) for word, meaning in _WORDS]
-        self.query_one(Lines).show(lines)
-        self.query_one(Lines).focus()
-
-    def action_close(self) -> None:
-        """Back."""
-        self.dismiss(None)
+        return [*lines, heading("Words"), *(painted((None, line)) for line in definitions(_WORDS, width, "  "))]
 
 
 def _keys(bindings: Iterable[Binding]) -> list[Text]:

@@ -134,7 +134,7 @@ def _nothing(picture: Picture, width: int) -> list[Text]:
         lines += [painted((None, line)) for line in wrap(f"{outcome.verdict}: {outcome.reason}", width, "  ", "    ")]
         lines += [painted(("quiet", line)) for line in wrap(outcome.hint, width, "    ")]
     lines += [painted(), *looked_at(report, width)]
-    if not picture.inside and picture.state == "watching":
+    if not picture.inside and picture.state == "watching" and picture.span_s is None:
         lines += [
             painted(),
             painted(

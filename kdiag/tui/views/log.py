@@ -42,7 +42,10 @@ def drawing(tally: Tally, width: int) -> list[Text]:
 def log(picture: Picture, width: int) -> list[Text]:
     """The lines of the view about the process."""
     lines = [heading("What kdiag did to the process")]
-    lines += [painted(("quiet", f"{deed.at:8.1f} s  "), (None, deed.text)) for deed in picture.deeds]
+    for deed in picture.deeds:
+        at = f"{deed.at:8.1f} s  "
+        first, *rest = wrap(deed.text, width - len(at))
+        lines += [painted(("quiet", at), (None, first)), *(painted((None, " " * len(at) + line)) for line in rest)]
     lines += [painted(), *looked_at(picture.report, width)]
     if picture.report.observation.limitations:
         lines += [painted(), heading("What could not be seen")]

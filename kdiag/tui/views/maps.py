@@ -29,6 +29,10 @@ class MapsView(ListingView):
         Binding("s", "scan", "Search"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._reachable = self._told = False
+
     class Wanted(Message):
         """Somebody wants a container to be watched."""
 
@@ -41,7 +45,19 @@ class MapsView(ListingView):
 
     def prepare(self, picture: Picture, width: int) -> Listing:
         """The containers, as they are to be shown now."""
+        self._reachable = picture.inside and picture.span_s is None
         return containers(picture, width, self.filter)
+
+    def draw(self, shown: Listing) -> None:
+        """Put them up, and tell the keys that do something."""
+        super().draw(shown)
+        if self._reachable != self._told:
+            self._told = self._reachable
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where no probe is, none can be watched."""
+        return self._reachable if action in {"guard", "scan"} else super().check_action(action, parameters)
 
     def action_guard(self) -> None:
         """Ask for a name; a suspect's own stands there already."""

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from textual import events
 
 
+_FORMS = (" ", "  "), ("", " ")  # what is between a key and its name, and between two names
+
+
 class ViewBar(Widget):
-    """One line: "1 Findings  2 Threads …"; in a narrow terminal without the keys."""
+    """One line: "1 Findings  2 Threads …", closer where it is narrow; where it is narrower still without the keys."""
 
     open: reactive[int] = reactive(0)
 
@@ -34,15 +37,18 @@ class ViewBar(Widget):
 
     def render(self) -> Text:
         """The names with their keys where there is room."""
-        keyed = sum(len(key) + len(name) + 3 for key, name in self._names) <= self.size.width
+        form = next((each for each in _FORMS if self._length(*each) <= self.size.width), None)
         text, self._ends = Text(no_wrap=True), []
         for number, (key, name) in enumerate(self._names):
-            if keyed:
-                text.append(f"{key} ", "dim")
+            if form:
+                text.append(f"{key}{form[0]}", "dim")
             text.append(name, "bold reverse" if number == self.open else "")
-            text.append("  " if keyed else " ")
+            text.append(form[1] if form else " ")
             self._ends.append(text.cell_len)
         return text
+
+    def _length(self, after_key: str, gap: str) -> int:
+        return len(gap.join(f"{key}{after_key}{name}" for key, name in self._names))
 
     def on_click(self, event: events.Click) -> None:
         """Find the name under the mouse."""

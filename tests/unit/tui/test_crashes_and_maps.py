@@ -46,11 +46,13 @@ def test_a_container_is_watched_by_its_name() -> None:
             await screen.put_up(picture(scene(idle_main())))
             await screen.press("8")
             await screen.until(lambda: "Press a" in screen.shown)
-            await screen.press("s")
-            await screen.until(lambda: any("press a first" in each.message for each in screen.app._notifications))
+            await screen.press("s", "i")  # which there is nothing to do for yet
+            assert screen.on_main
+            assert "i Watch" not in screen.keys
 
             await screen.put_up(watching(BROKEN, suspects=(SUSPECT,)))
             assert "scraper iterates" in screen.shown
+            await screen.until(lambda: "i Watch" in screen.keys)
             await screen.press("i")
             await screen.write("shop:CACHE")
             await screen.until(lambda: wished(feed, "guard") == ["shop:CACHE"])

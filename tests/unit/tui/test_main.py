@@ -15,6 +15,7 @@ from kdiag.tui.screens.finding import FindingScreen
 from kdiag.tui.screens.help import HelpScreen
 from kdiag.tui.widgets.keybar import KeyBar
 from kdiag.tui.widgets.timeline import TimeLine
+from kdiag.tui.widgets.viewbar import ViewBar
 from tests.support.feeds import ShownFeed, picture, wished
 from tests.support.screens import Screen, screen_of
 from tests.support.windows import APP, FUTURE_RESULT, FUTURES_TASK, app, idle_main, scene, stuck
@@ -102,6 +103,8 @@ def test_enter_opens_the_finding_and_escape_closes_it() -> None:
         await screen.until(lambda: "How it is known" in screen.shown)
         assert "What to do" in screen.shown
 
+        bindings = screen.app.screen.active_bindings.values()
+        assert "Next" not in {active.binding.description for active in bindings if active.enabled}
         await screen.press("r")  # its playbook, run on what was seen
         await screen.until(lambda: "match findings.pool_exhaustion.present → yes" in screen.shown)
         assert "How it is known" in screen.shown
@@ -233,15 +236,29 @@ def test_a_key_can_be_clicked_where_it_is_told() -> None:
 
 def test_keys_are_told_as_long_as_they_do_something() -> None:
     async def test(screen: Screen) -> None:
-        def told() -> str:
-            return screen.app.main.query_one(KeyBar).render().plain
-
         await screen.put_up(picture(nested_pool()))
-        assert "f Follow" not in told()
+        await screen.until(lambda: "f Follow" not in screen.keys)
         await screen.press("2")
-        await screen.until(lambda: "f Follow" in told())
+        await screen.until(lambda: "f Follow" in screen.keys)
         await screen.press("1")
-        await screen.until(lambda: "f Follow" not in told())
+        await screen.until(lambda: "f Follow" not in screen.keys)
+        await screen.until(lambda: "a Attach" in screen.keys)
+        await screen.put_up(picture(nested_pool(), inside=True))
+        await screen.until(lambda: "a Attach" not in screen.keys)
+        await screen.until(lambda: "space Pause" in screen.keys)
+        await screen.put_up(picture(nested_pool(), state="ended"))
+        await screen.until(lambda: "a Attach" not in screen.keys)
+        await screen.until(lambda: "space Pause" not in screen.keys)
+        await screen.press("o")  # nobody is there who would choose another process
+        assert screen.app.is_running
+
+    on_screen(test)
+
+
+def test_80_columns_have_room_for_the_views_and_their_keys() -> None:
+    async def test(screen: Screen) -> None:
+        assert "1Findings 2Threads" in screen.app.main.query_one(ViewBar).render().plain
+        assert screen.app.main.query_one(ViewBar).render().plain.rstrip().endswith("lLog")
 
     on_screen(test)
 
@@ -263,8 +280,15 @@ def test_help_tells_every_key() -> None:
             "A page down",
         ):
             assert word in screen.shown
+        assert all(len(line) <= 80 for line in screen.shown.splitlines())
         await screen.press("escape")
-        assert screen.on_main
+        await screen.put_up(picture(nested_pool(), inside=True))
+        await screen.press("question_mark")
+        await screen.until(lambda: "Dark or light" in screen.shown)
+        assert "Attach" not in screen.shown
+        assert "A recording:" not in screen.shown
+        await screen.press("question_mark")
+        await screen.until(lambda: screen.on_main)
 
     on_screen(test)
 
@@ -304,6 +328,16 @@ def test_it_fits_whatever_the_terminals_size(size: tuple[int, int]) -> None:
     on_screen(test, size=size)
 
 
+def test_what_is_shown_follows_the_terminals_size() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool(), inside=True))
+        await screen.until(lambda: len(screen.text("signs").splitlines()) == 1)
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.until(lambda: len(screen.text("signs").splitlines()) == 2)
+
+    on_screen(test, size=(200, 60))
+
+
 def test_in_a_recording_one_goes_back_and_on() -> None:
     async def test(screen: Screen) -> None:
         recorded = replace(picture(nested_pool()), at=20.0, span_s=60.0)
@@ -319,6 +353,12 @@ def test_in_a_recording_one_goes_back_and_on() -> None:
 
         await screen.press("a")  # nothing can be let into it
         assert screen.on_main
+        await screen.press("plus")
+        await screen.until(lambda: any("Plays 2 times" in note.message for note in screen.app._notifications))
+
+        await screen.put_up(replace(picture(scene(idle_main())), span_s=60.0))
+        assert "No finding so far" in screen.shown
+        assert "Press a" not in screen.shown
 
     on_screen(test)
 
@@ -340,6 +380,7 @@ def test_the_log_tells_what_was_done_and_what_the_screen_takes() -> None:
         await screen.until(lambda: "pictures came" in screen.shown)
         assert "a probe got in by ptrace" in screen.shown
         assert "20 pictures came" in screen.shown
+        assert all(len(line) <= 76 for line in screen.shown.splitlines())
         assert "samples" in screen.shown
 
     on_screen(test)
