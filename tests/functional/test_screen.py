@@ -66,7 +66,7 @@ def test_quitting_takes_the_probe_out_of_the_target() -> None:
 def test_a_process_is_chosen_from_the_list() -> None:
     with start_target("waiting_service") as target, terminal(command(), 120, 30) as screen:
         screen.until(lambda text: "PID" in text and "COMMAND" in text)
-        screen.press(*f"{target.pid}")
+        screen.press(f"{target.pid} waiting_service")  # the number alone may be part of another one
         screen.until(lambda text: re.search(rf"^▸ +{target.pid} ", text, re.MULTILINE))
         screen.press("Enter")
         screen.until(lambda text: f"process {target.pid} " in text and "watching" in text)
