@@ -32,6 +32,7 @@ async def main() -> None:
     for _ in range(JOBS):
         await asyncio.sleep(0.2)
         waiting.append(loop.run_in_executor(None, look_up, silent.getsockname()))
+    await asyncio.gather(*waiting)
 
 
 if __name__ == "__main__":

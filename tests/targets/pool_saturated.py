@@ -11,7 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.targets._ready import listen, ready, wait_until
+from tests.targets._ready import listen, ready, stay, wait_until
 
 WORKERS = 4
 JOBS = 400
@@ -49,6 +49,7 @@ def main() -> None:
     for _ in range(JOBS):
         time.sleep(0.2)
         submit()
+    stay()
 
 
 if __name__ == "__main__":

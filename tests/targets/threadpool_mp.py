@@ -10,7 +10,7 @@ import threading
 import time
 from multiprocessing.pool import ThreadPool
 
-from tests.targets._ready import listen, ready, wait_until
+from tests.targets._ready import listen, ready, stay, wait_until
 
 WORKERS = 4
 JOBS = 400
@@ -34,6 +34,7 @@ def main() -> None:
     for _ in range(JOBS):
         time.sleep(0.2)
         pool.apply_async(resize, (silent.getsockname(),))
+    stay()
 
 
 if __name__ == "__main__":
