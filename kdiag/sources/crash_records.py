@@ -102,7 +102,7 @@ def read_folder(folder: Path) -> Iterator[Ended]:
 
 
 def _exceptions(path: Path) -> Iterator[Ended]:
-    for line in _content(path, _LARGEST_RECORDS).splitlines():
+    for line in _content(path, _LARGEST_RECORDS)[0].splitlines():
         try:
             record = msgspec.json.decode(line, type=_Record)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -140,15 +140,15 @@ def _group(crash: _Crash) -> CrashGroup:
 
 def _fatal(path: Path) -> Ended | None:
     """A file of faulthandler's; None where nothing was written, as in one of a process that lives."""
-    text = _content(path, _LARGEST_FATAL).decode(errors="replace")
-    who, _, said = text.partition("\n")
+    content, written_at = _content(path, _LARGEST_FATAL)
+    who, _, said = content.decode(errors="replace").partition("\n")
     words = who.split(" ", 3)
     said = said.strip()
     if len(words) != 4 or not (words[0].isdigit() and words[1].isdigit()) or not said:
         return None
     first = said.splitlines()[0].removeprefix("Fatal Python error: ")
     return Ended(
-        at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        at=datetime.fromtimestamp(written_at, UTC),
         pid=int(words[0]),
         parent=int(words[1]),
         python=words[2],
@@ -185,10 +185,11 @@ def _of_the_program(frames: list[Frame]) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def _content(path: Path, most: int) -> bytes:
+def _content(path: Path, most: int) -> tuple[bytes, float]:
+    """What a file holds, and when it was last written to."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:  # gone meanwhile, or no file
-        return b""
+        return b"", 0.0
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(most)
+        return file.read(most), os.fstat(descriptor).st_mtime
