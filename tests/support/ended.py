@@ -55,8 +55,10 @@ class Grave:
 
     def left(self) -> list[Ended]:
         """The records, oldest first."""
-        found = read_folder(self.records) if self.records.exists() else ()
-        return sorted(found, key=lambda ended: ended.at)
+        try:
+            return sorted(read_folder(self.records), key=lambda ended: ended.at)
+        except FileNotFoundError:  # it comes with the first, and goes with the last
+            return []
 
 
 @contextlib.contextmanager
