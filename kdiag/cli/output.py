@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kdiag.core.report.style import COLOUR, PLAIN, Style
 from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _WIDEST = 120  # columns; longer lines are hard to read
@@ -52,8 +53,6 @@ def check_writable(output: Path | None) -> None:
 def write(lines: Iterable[str], output: Path | None = None) -> None:
     """Write lines to the file, or to standard output when there is none.
 
-    A reader that closed the pipe has read all it wanted: that is no error.
-
     Raises:
         KdiagError: `output-unwritable`.
     """
@@ -63,13 +62,10 @@ def write(lines: Iterable[str], output: Path | None = None) -> None:
         except OSError as error:
             raise _unwritable(output, error.strerror or str(error)) from error
         return
-    try:
+    with _read_by_somebody():
         for line in lines:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()  # some lines are waited for
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit: give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_bytes(content: bytes, output: Path | None = None) -> None:
@@ -79,12 +75,24 @@ def write_bytes(content: bytes, output: Path | None = None) -> None:
         KdiagError: `output-unwritable`.
     """
     if output is None:
-        sys.stdout.buffer.write(content)
+        with _read_by_somebody():
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
         return
     try:
         output.write_bytes(content)
     except OSError as error:
         raise _unwritable(output, error.strerror or str(error)) from error
+
+
+@contextmanager
+def _read_by_somebody() -> Iterator[None]:
+    """A reader that closed the pipe has read all it wanted: that is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unwritable(output: Path, reason: str) -> KdiagError:

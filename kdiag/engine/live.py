@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from kdiag.core.detectors import detect_all
 from kdiag.core.model import Collection, Report, WaitsSample, Window
+from kdiag.core.report.quantity import quantity
 from kdiag.core.vitals import SEEN_INSIDE, vitals
 from kdiag.engine.guarding import guard, scan
 from kdiag.engine.inside import WayIn
@@ -333,9 +334,8 @@ class Live:
         inside, refused = self.session.inside, self.session.refused
         if inside is not None:
             attachment = inside.attachment
-            stopped = (
-                f"; a thread of it stood still for {attachment.pause_s * 1000:.0f} ms" if attachment.pause_s else ""
-            )
+            still = quantity(attachment.pause_s, "s")
+            stopped = f"; a thread of it stood still for {still}" if attachment.pause_s else ""
             self._note(f"a probe got in by {attachment.method} in {attachment.took_s:.1f} s{stopped}")
         elif refused is not None:
             self._note(f"no probe could get in: {refused.message}")
