@@ -103,4 +103,7 @@ async def screen_of(feed: ShownFeed, size: tuple[int, int] = (80, 24)) -> AsyncI
     """The application, showing this feed."""
     app = KdiagApp(feed)
     async with app.run_test(size=size) as pilot:
+        async with asyncio.timeout(_WITHIN_S):
+            while not app.main.query(KeyBar):  # the last of its parts
+                await pilot.pause(0.01)
         yield Screen(app, feed, pilot)

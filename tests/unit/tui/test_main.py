@@ -257,8 +257,9 @@ def test_keys_are_told_as_long_as_they_do_something() -> None:
 
 def test_80_columns_have_room_for_the_views_and_their_keys() -> None:
     async def test(screen: Screen) -> None:
-        assert "1Findings 2Threads" in screen.app.main.query_one(ViewBar).render().plain
-        assert screen.app.main.query_one(ViewBar).render().plain.rstrip().endswith("lLog")
+        bar = screen.app.main.query_one(ViewBar)
+        await screen.until(lambda: "1Findings 2Threads" in bar.render().plain)
+        assert bar.render().plain.rstrip().endswith("lLog")
 
     on_screen(test)
 
