@@ -67,6 +67,7 @@ class TargetMemory:
         Raises:
             TargetEndedError: the process ended or replaced its program.
             UnmappedError: some of the bytes are not mapped.
+            KdiagError: `stopped`, it was closed.
         """
         try:
             data = os.pread(self._descriptor, size, address)
@@ -74,6 +75,8 @@ class TargetMemory:
             # EIO is an unmapped page; an address beyond the signed range can only come from bytes that are no pointer.
             if isinstance(error, OverflowError) or error.errno in (errno.EIO, errno.EFAULT, errno.EINVAL):
                 raise UnmappedError(self.pid, address) from error
+            if self._descriptor < 0:  # closed under a reader in another thread: it is not the process that failed
+                raise KdiagError("stopped", f"process {self.pid} is no longer looked at") from error
             raise translate_os_error(self.pid, error) from error
         if len(data) == size:
             return data
@@ -89,8 +92,8 @@ class TargetMemory:
     def close(self) -> None:
         """Give the descriptor back; more than once does no harm."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kdiag.core.model import Report, Severity
+    from kdiag.core.playbooks.plan import Run
 
 HEALTHY_EXIT = 0  # nothing at or above --fail-on
 FINDINGS = 1
@@ -29,6 +32,15 @@ def of_report(report: Report, fail_on: Severity | None, min_confidence: float) -
     if any(one.verdict == INCONCLUSIVE for one in everyone):
         return INCONCLUSIVE_EXIT
     return HEALTHY_EXIT
+
+
+def of_named(runs: Iterable[Run], code: int, fail_on: Severity | None) -> int:
+    """The exit code where playbooks were named: what these found counts like the findings of the report."""
+    from kdiag.core.model import SEVERITIES  # noqa: PLC0415 - keeps `--help` light
+
+    found = [SEVERITIES.index(severity) for run in runs for _, severity, _ in run.findings]
+    failed = fail_on is not None and any(severity >= SEVERITIES.index(fail_on) for severity in found)
+    return FINDINGS if failed else code
 
 
 def _fails(report: Report, fail_on: Severity, min_confidence: float) -> bool:

@@ -27,7 +27,7 @@ from kdiag.core.threads import completed, unmoved
 from kdiag.engine.session import limitation_of
 from kdiag.errors import KdiagError
 from kdiag.machinery.clock import REAL
-from kdiag.machinery.context import background, from_signal
+from kdiag.machinery.context import Context, background, from_signal
 from kdiag.sources.collector_reader import CollectorReader
 from kdiag.sources.kernel_ids import KernelIds
 from kdiag.sources.own_threads import OwnThreads
@@ -57,6 +57,7 @@ class Look:
         pools_before: they, `span_s` seconds before; empty where it looked only once.
         still: idents of the threads that did not move meanwhile.
         limitations: what could not be looked at.
+        interrupted: somebody did not want to wait for the second look any longer.
     """
 
     sample: StackSample
@@ -69,6 +70,7 @@ class Look:
     span_s: float = 0.0
     still: frozenset[int] = frozenset()
     limitations: tuple[Limitation, ...] = ()
+    interrupted: bool = False
 
     @property
     def access(self) -> str:
@@ -89,14 +91,28 @@ def look(pid: int, way: WayIn | None = None, span_s: float = 0.0) -> Look:
 
     Raises:
         KdiagError: it cannot be looked at; the error says why and what to do.
+        KeyboardInterrupt: somebody ended it before anything was seen.
     """
+    context, restore = from_signal(signal.SIGINT, signal.SIGTERM, parent=background())
+    try:
+        return _look(pid, way, span_s, context)
+    except KdiagError as error:
+        if error.reference != "stopped":
+            raise
+        raise KeyboardInterrupt from error
+    finally:
+        restore()
+
+
+def _look(pid: int, way: WayIn | None, span_s: float, context: Context) -> Look:
     facts = preflight(pid, "process")
     attachment, limitations = _go_in(facts, way)
     with contextlib.closing(attachment) if attachment else contextlib.nullcontext():
-        earlier = _earlier(pid) if span_s else None
-        inside = _inside(attachment, _host_id(facts), span_s)
+        earlier = _earlier(pid, context) if span_s else None
+        inside = _inside(attachment, _host_id(facts), span_s, context)
         try:
-            sample, collecting = _from_outside(pid)
+            # Who does not want to wait any longer for a change is told what there is now.
+            sample, collecting = _from_outside(pid, background() if span_s else context)
         except KdiagError as error:
             if attachment is None or error.reference != "permission-denied":
                 raise
@@ -109,14 +125,14 @@ def look(pid: int, way: WayIn | None = None, span_s: float = 0.0) -> Look:
     method = attachment.method if attachment else "none"
     return Look(
         sample, lines, collecting, method, waits, inside.pools, inside.pools_before, inside.span_s,
-        unmoved(earlier, sample), (*limitations, *inside.limitations),
+        unmoved(earlier, sample), (*limitations, *inside.limitations), context.done.is_set(),
     )  # fmt: skip
 
 
-def _earlier(pid: int) -> StackSample | None:
+def _earlier(pid: int, context: Context) -> StackSample | None:
     """The threads before, to tell which move; None where only the probe may look."""
     try:
-        return _from_outside(pid)[0]
+        return _from_outside(pid, context)[0]
     except KdiagError:  # it will be told of the look that counts
         return None
 
@@ -131,13 +147,15 @@ class _Inside(NamedTuple):
     span_s: float = 0.0
 
 
-def _inside(attachment: Attachment | None, host_id: Callable[[int], int], span_s: float) -> _Inside:
+def _inside(
+    attachment: Attachment | None, host_id: Callable[[int], int], span_s: float, context: Context
+) -> _Inside:  # fmt: skip
     if attachment is None:
         return _Inside()
     started = REAL.now()
     seen = first = _Inside(*threads_now(attachment.channel, host_id))
-    while (left := started + span_s - REAL.now()) > 0:
-        REAL.sleep(min(left, _LOOK_AGAIN_S))  # the probe counts tasks from look to look
+    while (left := started + span_s - REAL.now()) > 0 and not context.done.is_set():
+        REAL.wait(context.done, min(left, _LOOK_AGAIN_S))  # the probe counts tasks from look to look
         seen = _Inside(*threads_now(attachment.channel, host_id), first.pools, REAL.now() - started)
     return seen
 
@@ -157,20 +175,15 @@ def _host_id(facts: ProcessFacts) -> Callable[[int], int]:
     return KernelIds(facts.pid, None, other_namespace=not facts.same_pid_namespace).of_host
 
 
-def _from_outside(pid: int) -> tuple[StackSample, bool | None]:
+def _from_outside(pid: int, context: Context) -> tuple[StackSample, bool | None]:
     facts = preflight(pid, "stacks")
-    context, restore = from_signal(signal.SIGINT, signal.SIGTERM, parent=background())
-    try:
-        with TargetMemory(pid) as memory:
-            ids = KernelIds(pid, memory, other_namespace=not facts.same_pid_namespace)
-            source = StackSource(
-                pid, interpreter_ranges(pid), ids.of_ident, ids.of_host, Pace(1.0, 1.0, 1.0), REAL, OwnThreads(pid)
-            )
-            collecting = _collecting(pid)
-            sample = source.sample(context)
-    finally:
-        restore()
-    return sample, collecting
+    with TargetMemory(pid) as memory:
+        ids = KernelIds(pid, memory, other_namespace=not facts.same_pid_namespace)
+        source = StackSource(
+            pid, interpreter_ranges(pid), ids.of_ident, ids.of_host, Pace(1.0, 1.0, 1.0), REAL, OwnThreads(pid)
+        )
+        collecting = _collecting(pid)
+        return source.sample(context), collecting
 
 
 def _from_inside(probed: tuple[ProbedThread, ...]) -> StackSample:

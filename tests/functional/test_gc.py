@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import signal
 import subprocess
@@ -107,22 +108,24 @@ def test_a_heap_that_is_frozen_for_a_trial_shows_that_it_helps(minor: tuple[int,
     assert after == (target.facts["thresholds"], 0)
 
 
-def test_what_is_kept_stays_until_it_is_taken_back() -> None:
+def test_what_is_kept_stays_until_it_is_taken_back(tmp_path: Path) -> None:
     with start_target("gc_big_heap") as target:
         before = settings(target.pid)
         text = kdiag("gc", target.pid, "--for", "1s", "--try", "gc.threshold=5000,20", "--keep", "--yes").out
         kept = settings(target.pid)
         again = kdiag("gc", target.pid, "--for", "30s", "--try", "gc.freeze", "--yes")
-        undone, nothing = (kdiag("gc", target.pid, "--undo") for _ in range(2))
+        more = kdiag("gc", target.pid, "--undo", "--try", "gc.freeze", "--keep")
+        undone = kdiag("gc", target.pid, "--undo")
+        nothing = kdiag("gc", target.pid, "--undo", "--format", "json", "--output", tmp_path / "undone.json")
         after = settings(target.pid)
     assert "gc.set_threshold(5000, 20) was kept. To take it back: kdiag gc" in text
     assert kept == ([5000, 20, before[0][2]], 0)
     assert (again.code, again.reference) == (2, "trial-under-way")
     assert len(again.out.splitlines()) <= 1, "it is refused before anything is watched"
-    assert (undone.out, nothing.out.partition(":")[0]) == (
-        "It was taken back.\n",
-        "Nothing was tried and kept in this process",
-    )
+    assert (more.code, more.reference) == (2, "usage")
+    assert "--try, --keep cannot be" in more.err
+    assert (undone.out, nothing.out) == ("It was taken back.\n", "")
+    assert json.loads((tmp_path / "undone.json").read_text())["undone"] is False
     assert after == before
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from typing import TYPE_CHECKING
+import signal
+import subprocess
+from pathlib import Path
+from xml.dom import minidom
 
 import pytest
 
 from kdiag.core.catalog import VERDICTS
 from kdiag.demos import DEMOS
-from tests.support.kdiag import kdiag
+from tests.support.kdiag import command, kdiag
+from tests.support.probed import until
 from tests.support.targets import start_target
-
-if TYPE_CHECKING:
-    from pathlib import Path
-from xml.dom import minidom
 
 
 def test_ps_lists_a_target_with_its_facts() -> None:
@@ -73,9 +73,20 @@ def test_pools_are_shown_with_what_waits_and_where_their_workers_sit() -> None:
     }
 
 
-def test_a_nested_wait_is_shown() -> None:
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.findall(r"SigCgt:\s(\w+)", status)[0], 16) >> number - 1 & 1)
+
+
+def test_a_nested_wait_is_shown_also_to_somebody_who_ends_it() -> None:
     with start_target("pool_nested") as target:
-        text = " ".join(kdiag("pools", target.pid).out.split())
+        asked = command("pools", target.pid, "--for", "1h")
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as run:
+            until(lambda: catches(run.pid, signal.SIGTERM), "it begins to look")
+            run.send_signal(signal.SIGINT)
+            text = " ".join(run.communicate(timeout=100)[0].split())
+    assert run.returncode == 130
     assert "3 of them wait for tasks that stand in this pool's own queue: a nested wait." in text
 
 

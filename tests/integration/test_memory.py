@@ -13,6 +13,7 @@ import pytest
 
 from kdiag.attach.maps import read_maps
 from kdiag.attach.memory import AccessDeniedError, TargetEndedError, TargetMemory, UnmappedError, translate_os_error
+from kdiag.errors import KdiagError
 from tests.support.processes import READY, running
 from tests.support.targets import start_target
 
@@ -64,6 +65,9 @@ def test_a_process_that_has_ended() -> None:
             TargetMemory(target.pid)
     memory.close()
     memory.close()
+    with pytest.raises(KdiagError) as told:
+        memory.read(address, 8)
+    assert told.value.reference == "stopped", "nothing failed: it is we who do not look any more"
 
 
 def test_a_process_that_executes_another_program_has_ended() -> None:

@@ -18,7 +18,7 @@ from kdiag.engine.targets import find_pid
 from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from kdiag.core.report.style import Style
@@ -99,7 +99,8 @@ def command(
     output.check_writable(output_file)
     output.check_writable(record_file)
     if take_back:
-        return _undo(find_pid(pid, name, port), attach)
+        _check_alone({"--try": change, "--keep": keep, "--trace": trace, "--native": native, "--record": record_file})
+        return _undo(find_pid(pid, name, port), attach, form, output_file)
     if change is None and keep:
         raise KdiagError("usage", "There is nothing to keep without --try.", hint="kdiag gc --help", exit_code=USAGE)
     number = find_pid(pid, name, port)
@@ -114,11 +115,24 @@ def command(
     return exit_codes.INTERRUPTED if any(total.interrupted for total in seen) else exit_codes.HEALTHY_EXIT
 
 
-def _undo(pid: int, attach: WayIn) -> int:
+def _check_alone(others: Mapping[str, object]) -> None:
+    """Nothing is watched or tried by --undo: what asks for it would be lost without a word.
+
+    Raises:
+        KdiagError: `usage`.
+    """
+    given = ", ".join(option for option, value in others.items() if value)
+    if given:
+        raise KdiagError(
+            "usage", f"--undo only takes back what was kept, so {given} cannot be.", hint="kdiag gc PID --undo",
+            exit_code=USAGE,
+        )  # fmt: skip
+
+
+def _undo(pid: int, attach: WayIn, form: str, file: Path | None) -> int:
     done = undo(pid, attach)
-    output.write(
-        ["It was taken back." if done else "Nothing was tried and kept in this process: nothing to take back."]
-    )
+    words = "It was taken back." if done else "Nothing was tried and kept in this process: nothing to take back."
+    output.write([json.dumps({"pid": pid, "undone": done}) if form == "json" else words], file)
     return exit_codes.HEALTHY_EXIT
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,9 +186,10 @@ def _param(kind: str | None, text: str) -> float | bool | str | None:
             return Duration().convert(text, None, None)
         case "number":
             try:
-                return float(text)
+                number = float(text)
             except ValueError:
                 return None
+            return number if math.isfinite(number) else None  # no value is above one that is none
         case "bool":
             return {"true": True, "false": False}.get(text)
         case "text":

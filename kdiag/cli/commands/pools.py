@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kdiag.cli import diagnostics, output
+from kdiag.cli import diagnostics, exit_codes, output
 from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.report import pools
 from kdiag.engine.beside import recorded
@@ -27,7 +27,8 @@ Examples:
   kdiag pools 1234 --for 10s --record shop.kdiag
   kdiag pools --port 8000 --format json | jq '.[] | select(.queued > 0)'
 \b
-Exit codes: 0 seen, 2 usage, 3 cannot be seen.
+Exit codes: 0 seen, 2 usage, 3 cannot be seen, 130 interrupted; what was seen
+until then is told.
 """
 
 
@@ -44,7 +45,7 @@ Exit codes: 0 seen, 2 usage, 3 cannot be seen.
 def command(
     pid: int | None, name: str | None, port: int | None, form: str, span_s: float, attach: WayIn,
     record_file: Path | None, output_file: Path | None,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Show the pools of a running process: their size, who works and who waits, since when, and at which line.
 
     Pools of threads (concurrent.futures with asyncio's default executor and gunicorn's gthread, anyio, waitress,
@@ -69,5 +70,6 @@ def command(
     watched = pools.Watched(seen.pools, seen.pools_before, seen.span_s, seen.still, seen.sample)
     if form == "json":
         output.write([json.dumps(pools.to_json(watched), indent=2)], output_file)
-        return
-    output.write(pools.render(watched, output.style(output_file), output.width()), output_file)
+    else:
+        output.write(pools.render(watched, output.style(output_file), output.width()), output_file)
+    return exit_codes.INTERRUPTED if seen.interrupted else exit_codes.HEALTHY_EXIT

@@ -96,7 +96,8 @@ def command(
 
     PID is observed once, without being stopped; all playbooks whose match holds are run on what was seen. Told is what
     happened, why, what to do, and what was ruled out. What would change the process is only proposed; --act makes one
-    such change, after a question, and takes it back at the end, however kdiag ends. Exit codes are those of diagnose.
+    such change, after a question, and takes it back at the end, however kdiag ends. Exit codes are those of diagnose;
+    what a playbook that is named finds counts as a finding.
 
     With --children the Python processes below PID are observed and judged alike; told is the story of the worst.
     """
@@ -113,6 +114,8 @@ def command(
         interrupted = looked.interrupted
     report = triages[0].report
     code = exit_codes.of_report(report, fail_on, min_confidence)
+    if named:
+        code = exit_codes.of_named([run for each in triages for run in each.runs], code, fail_on)
     if interrupted:
         diagnostics.say("Interrupted: told is what was seen until then.")
         code = exit_codes.INTERRUPTED

@@ -99,6 +99,11 @@ class Run:
         return tuple(taken.step.id for taken in self.steps)
 
     @property
+    def shortcomings(self) -> tuple[str, ...]:
+        """Why it saw less than it wanted, if it did."""
+        return tuple(filter(None, (self.stopped, self.lacked)))
+
+    @property
     def findings(self) -> tuple[tuple[str, str, str], ...]:
         """Name, severity and message of what was found, each once."""
         found = {}

@@ -61,7 +61,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"One of: {', '.join(words)}." if len(words) <= 12 else ""
+    return f"One of: {', '.join(words)}." if 1 <= len(words) <= 12 else ""
 
 
 def moved(at: At, offset: int) -> At:

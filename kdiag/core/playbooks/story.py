@@ -85,7 +85,7 @@ def tell(report: Report, runs: Sequence[Run]) -> Story:
                 f"{each.message.rstrip('.')}; {each.hint}" if each.hint else each.message
                 for each in report.observation.limitations
             ),
-            *(f"{run.playbook.name}: {why}" for run in ranked for why in (run.stopped, run.lacked) if why),
+            *(f"{run.playbook.name}: {why}" for run in ranked for why in run.shortcomings),
         ),
     )
 

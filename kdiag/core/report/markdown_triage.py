@@ -24,8 +24,7 @@ def triage(story: Story, report: Report, runs: Sequence[Run], trial: Trial | Non
     if trial is not None:
         yield from _trial(trial)
     yield from _list("What was ruled out", [", ".join(map(code, story.ruled_out))] if story.ruled_out else [])
-    paths = [f"{code(run.playbook.name)}: {escape(' → '.join(run.path))}" for run in ranked_runs(report, runs)]
-    yield from _list("Playbooks", paths or ["none matched"])
+    yield from _list("Playbooks", [*map(_run, ranked_runs(report, runs))] or ["none matched"])
 
 
 def _list(heading: str, items: Iterable[str], mark: str = "-") -> Iterator[str]:
@@ -39,6 +38,10 @@ def _advice(advice: Advice) -> str:
     command = f" {code(advice.command)}" if advice.command else ""
     helped = f" It has helped when {code(advice.verify)}." if advice.verify else ""
     return f"**{escape(advice.title.rstrip('.'))}.**{risk} {escape(advice.detail)}{helped}{command}"
+
+
+def _run(run: Run) -> str:
+    return ": ".join((code(run.playbook.name), *map(escape, filter(None, (" → ".join(run.path), *run.shortcomings)))))
 
 
 def _trial(trial: Trial) -> Iterator[str]:

@@ -156,12 +156,12 @@ def load(checked: Checked) -> Playbook:
 
 
 def chosen(names: Sequence[str]) -> list[Playbook]:
-    """Those that are named, or all.
+    """Those that are named, each once, or all.
 
     Raises:
         KdiagError: one is not there, or has a fault.
     """
-    return [load(checked) for checked in (map(find, names) if names else all_files())]
+    return [load(checked) for checked in (map(find, dict.fromkeys(names)) if names else all_files())]
 
 
 def usable() -> tuple[list[Playbook], list[Checked]]:

@@ -51,8 +51,7 @@ def _advice(advice: Advice) -> str:
 
 
 def _run(run: Run) -> str:
-    stopped = f": {text(run.stopped)}" if run.stopped else ""
-    return f"{code(run.playbook.name)}: {text(' → '.join(run.path))}{stopped}"
+    return ": ".join((code(run.playbook.name), *map(text, filter(None, (" → ".join(run.path), *run.shortcomings)))))
 
 
 def _trial(trial: Trial) -> Iterator[str]:

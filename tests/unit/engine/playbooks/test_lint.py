@@ -119,6 +119,13 @@ def test_each_mistake_is_told_with_its_place(
     assert any(each.startswith(f"{line}:{column} {rule} ") and word in each for each in told), told
 
 
+def test_nothing_is_proposed_where_there_is_nothing(tmp_path: Path) -> None:
+    text = GOOD.replace("  params:\n    window: {type: duration, default: 10s}\n", "")
+    (hint,) = [each.hint for each in checked(tmp_path, text).problems if "no parameter" in each.message]
+
+    assert hint == ""
+
+
 def test_every_rule_has_its_mistake() -> None:
     assert {bad[2] for bad in BAD} == RULES.keys()
 

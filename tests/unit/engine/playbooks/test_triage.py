@@ -12,6 +12,9 @@ import pytest
 from kdiag.cli.main import run
 from kdiag.core.playbooks.evidence import FIELDS
 from kdiag.core.playbooks.plan import of_groups
+from kdiag.core.playbooks.story import tell
+from kdiag.core.report import html
+from kdiag.core.report.markdown_triage import triage as markdown_triage
 from kdiag.engine.playbooks.circuit import count_run
 from kdiag.engine.playbooks.files import find, load
 from kdiag.engine.playbooks.looking import Fed, Given, Looking, recorded
@@ -142,6 +145,10 @@ def test_a_run_that_a_limit_has_stopped_stays_so() -> None:
     (done,) = triage([playbook()], watched, 10.0, named=True)
 
     assert "its limit of 180 s" in done.runs[0].stopped
+    story, report = tell(done.report, done.runs), done.report
+    for told_ in (html.triage(story, report, done.runs, None), markdown_triage(story, report, done.runs, None)):
+        (line,) = [line for line in "\n".join(told_).splitlines() if "cpu-high" in line]
+        assert "its limit of 180 s" in line, "each form says why a path ends"
 
 
 def test_a_run_that_a_pause_has_ended_is_told_as_a_recording_tells_it() -> None:
@@ -160,7 +167,8 @@ def test_a_run_that_a_pause_has_ended_is_told_as_a_recording_tells_it() -> None:
 
 def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> None:
     file = str(FOLDER / "gc-pressure.kdiag")
-    _, story = told(capsys, "--from", file, "--playbook", "deploy-check", "--baseline", str(FOLDER / "healthy.kdiag"))
+    named = ["--playbook", "deploy-check"]
+    _, story = told(capsys, "--from", file, *named * 2, "--baseline", str(FOLDER / "healthy.kdiag"))
 
     (picked,) = story["playbooks"]
     assert picked["findings"][0]["id"] == "deploy-check"
@@ -168,6 +176,19 @@ def test_a_named_playbook_alone_is_run(capsys: pytest.CaptureFixture[str]) -> No
     assert run(["triage", "1", "--from", file]) == 2
     assert run(["triage", "--from", file, "--act", "gc.freeze", "--yes"]) == 2, "nothing to change"
     assert run(["triage", "--from", file, "--playbook", "no-such"]) == 2
+
+
+def test_what_a_named_playbook_finds_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, before = str(FOLDER / "healthy.kdiag"), tmp_path / "before.json"
+    report = told(capsys, "--from", file)[1]["report"]
+    report["vitals"]["cpu_percent"] /= 10
+    before.write_text(json.dumps(report))
+    gate = ["--from", file, "--baseline", str(before), "--playbook", "deploy-check"]
+
+    code, story = told(capsys, *gate)
+    assert (code, story["exit"], story["verdict"]) == (1, 1, "healthy"), "a gate that is named closes"
+    assert told(capsys, *gate, "--fail-on", "critical")[0] == told(capsys, *gate, "--fail-on", "never")[0] == 0
+    assert told(capsys, *gate[:-2])[0] == 0, "of itself only what the report finds counts"
 
 
 def test_all_evidence_is_documented_and_has_its_type() -> None:
@@ -241,6 +262,14 @@ def test_a_run_ends_at_its_limits() -> None:
     assert "its limit of 180 s" in slower.stopped
     assert stopping.path == ("vitals",)
     assert "1000 ms" in stopping.stopped
+
+
+def test_a_parameter_is_a_number_that_something_can_be_above(capsys: pytest.CaptureFixture[str]) -> None:
+    dry = ["playbook", "run", "deploy-check", "--dry-run", str(FOLDER / "healthy.kdiag")]
+    assert run([*dry, "--param", "most=2"]) == 0
+    for bad in ("nan", "inf", "many"):
+        assert run([*dry, "--param", f"most={bad}"]) == 2
+        assert "error[bad-parameter]" in capsys.readouterr().err
 
 
 def test_less_access_than_it_needs_is_said() -> None:
