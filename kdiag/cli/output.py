@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from kdiag.core.report.style import COLOUR, PLAIN, Style
 from kdiag.errors import USAGE, KdiagError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 _WIDEST = 120  # columns; longer lines are hard to read
@@ -62,10 +61,9 @@ def write(lines: Iterable[str], output: Path | None = None) -> None:
         except OSError as error:
             raise _unwritable(output, error.strerror or str(error)) from error
         return
-    with _read_by_somebody():
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()  # some lines are waited for
+    for line in lines:
+        if not _put(sys.stdout, f"{line}\n"):
+            return
 
 
 def write_bytes(content: bytes, output: Path | None = None) -> None:
@@ -75,9 +73,7 @@ def write_bytes(content: bytes, output: Path | None = None) -> None:
         KdiagError: `output-unwritable`.
     """
     if output is None:
-        with _read_by_somebody():
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
+        _put(sys.stdout.buffer, content)
         return
     try:
         output.write_bytes(content)
@@ -85,17 +81,27 @@ def write_bytes(content: bytes, output: Path | None = None) -> None:
         raise _unwritable(output, error.strerror or str(error)) from error
 
 
-@contextmanager
-def _read_by_somebody() -> Iterator[None]:
-    """A reader that closed the pipe has read all it wanted: that is no error."""
+def _put(stream: IO[Any], content: str | bytes) -> bool:
+    """Write to standard output at once, since some lines are waited for; says whether somebody reads on.
+
+    A reader that closed the pipe has read all it wanted: that is no error.
+
+    Raises:
+        KdiagError: `output-unwritable`.
+    """
     try:
-        yield
-    except BrokenPipeError:
+        stream.write(content)
+        stream.flush()
+    except OSError as error:
         # Python flushes standard output once more at exit: give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return False
+        raise _unwritable("to standard output", error.strerror or str(error)) from error
+    return True
 
 
-def _unwritable(output: Path, reason: str) -> KdiagError:
+def _unwritable(output: Path | str, reason: str) -> KdiagError:
     return KdiagError(
         "output-unwritable", f"Cannot write {output}: {reason}.", hint="Name a file in a folder that you may write to.",
         exit_code=USAGE,

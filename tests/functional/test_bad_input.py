@@ -46,6 +46,20 @@ def test_a_recording_and_a_process(tmp_path: Path) -> None:
     assert (ran := kdiag("diagnose", "1", "--record", tmp_path)).reference == "output-unwritable", ran.err
 
 
+def test_standard_output_that_is_full_or_that_nobody_reads() -> None:
+    def wrote(stdout: int) -> tuple[int, str]:
+        done = subprocess.run(command("schema"), stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(stdout)
+        return done.returncode, done.stderr
+
+    code, told = wrote(os.open("/dev/full", os.O_WRONLY))
+    assert (code, told.partition("]")[0]) == (2, "error[output-unwritable")
+    assert "Cannot write to standard output: No space left on device." in told
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert wrote(writing) == (0, "")
+
+
 def test_not_a_python_process() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         try:
