@@ -106,15 +106,16 @@ def _attach(facts: ProcessFacts, way: Way, clock: Clock, lease_s: float | None) 
         channel = _by_the_door(facts, clock, lease_s)  # of who was here before us
         if channel is not None:
             return _attached("preloaded", channel, started, clock)
-        if (way == "pep768" or (way == "auto" and _may_ask(facts, clock))) and _ask(facts, way, clock):
+        text = boot_text(facts.own_pid)
+        if (way == "pep768" or (way == "auto" and _may_ask(facts, clock))) and _ask(facts, way, text, clock):
             channel = _wait_for_door(facts, None, clock, lease_s)
             return _attached("pep768", channel, started, clock)
-        entered = entry.enter(facts, boot_text(), clock)
+        entered = entry.enter(facts, text, clock)
         if entered.way == "pending" and not _is_opened(facts, entered, clock):
             # The main thread went to sleep before it came to its next bytecode. Both blocks stay: it may use its own at
             # any time, and nobody can tell which of the two threads has opened the door.
             entered.disarm()
-            again = entry.enter(facts, boot_text(), clock, pending=False)
+            again = entry.enter(facts, text, clock, pending=False)
             channel = _wait_for_door(facts, again, clock, lease_s)
             return _attached("ptrace", channel, started, clock, max(entered.pause_s, again.pause_s))
         channel = _wait_for_door(facts, entered, clock, lease_s)
@@ -144,16 +145,16 @@ def _may_ask(facts: ProcessFacts, clock: Clock) -> bool:
     return refusal is None
 
 
-def _ask(facts: ProcessFacts, way: Way, clock: Clock) -> bool:
+def _ask(facts: ProcessFacts, way: Way, text: bytes, clock: Clock) -> bool:
     """Ask by PEP 768; False when nobody came and another way may be tried.
 
     A thread that looks as if it ran Python may be in one long call into C.
     """
     if way == "pep768":
-        pep768.enter(facts, boot_text(), clock=clock)
+        pep768.enter(facts, text, clock=clock)
         return True
     try:
-        pep768.enter(facts, boot_text(), clock=clock, within_s=_ASKED_FOR_S)
+        pep768.enter(facts, text, clock=clock, within_s=_ASKED_FOR_S)
     except KdiagError as error:
         if error.reference not in _NOBODY_CAME:
             raise

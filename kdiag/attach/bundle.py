@@ -28,14 +28,15 @@ LOADER = "probe.loading"
 ADAPTERS = "probe.pools.contributed"
 
 
-def boot_text(parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_S) -> bytes:
+def boot_text(pid: int, parents: tuple[str, ...] = PARENTS, wait_s: float = WAIT_FOR_HOST_S) -> bytes:
     """The text to run in the target's `__main__`: it leaves no name there, raises nothing and prints nothing.
 
     Args:
+        pid: the target's, as the target sees it; in any other process, a child of its, the text does nothing.
         parents: folders, as the target sees them, of which the first usable one gets the door.
         wait_s: how long the target waits for a host before it removes all again.
     """
-    source = f"{_stage_0()}\nstart({parents!r},{int(wait_s * 1e6)})"
+    source = f"{_stage_0()}\nstart({parents!r},{int(wait_s * 1e6)},{pid})"
     # `exec` and even `print` may be other things in a service's __main__; what is not is swallowed with the rest.
     return f"try:__import__('builtins').exec({source!r},{{}})\nexcept:pass\n".encode("ascii")
 
@@ -94,17 +95,19 @@ def _stage_0() -> str:
 def _short(line: str) -> str:
     """A line with as little space as it needs; no text in it has any around these signs."""
     code = line.lstrip()
-    return " " * ((len(line) - len(code)) // 4) + re.sub(r" ?(<<|[=,+<|]) ?", r"\1", code)
+    return " " * ((len(line) - len(code)) // 4) + re.sub(r" ?(<<|\*\*|[=,:+<|]) ?", r"\1", code)
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out docstrings and annotations."""
+    """Takes out docstrings, annotations, and what a function returns at its end without being told."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         node.returns = None
         if ast.get_docstring(node) is not None:
             del node.body[0]
+        if ast.unparse(node.body[-1]) == "return None":
+            del node.body[-1]
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:

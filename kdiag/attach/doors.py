@@ -96,7 +96,7 @@ def find_door(facts: ProcessFacts) -> Path | None:
     """
     root = "" if hidden(facts.pid) else f"/proc/{facts.pid}/root"
     for parent in PARENTS:
-        name = f".kdiag-{_uid_inside(facts)}-{facts.ns_pids[-1]}"
+        name = f".kdiag-{_uid_inside(facts)}-{facts.own_pid}"
         path = Path(f"{root}{parent}") / name / "door"
         if not path.parent.exists():
             continue

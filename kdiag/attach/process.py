@@ -84,6 +84,11 @@ class ProcessFacts:
         return program
 
     @property
+    def own_pid(self) -> int:
+        """Its PID to itself."""
+        return self.ns_pids[-1]
+
+    @property
     def same_pid_namespace(self) -> bool:
         """Whether its PID is the same to itself as to us."""
         return len(self.ns_pids) == 1

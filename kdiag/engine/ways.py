@@ -34,7 +34,7 @@ def ways_in(facts: ProcessFacts) -> tuple[WayIn, ...]:
     return (
         WayIn("preloaded", _no_door(facts)),
         WayIn("pep768", denied or pep768.refusal(facts)),
-        WayIn("ptrace", denied or entry.refusal(facts, boot_text())),
+        WayIn("ptrace", denied or entry.refusal(facts, boot_text(facts.own_pid))),
     )
 
 

@@ -27,13 +27,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def start(parents: tuple[str, ...], wait_us: int) -> None:
-    """Go on in a thread of our own, so that the one that runs this is free at once."""
-    own = _thread.stack_size(1 << 20)  # the service may have chosen one on which our code would overflow
-    try:
-        _thread.start_new_thread(serve, (parents, wait_us, _thread.get_native_id()))
-    finally:
-        _thread.stack_size(own)
+def start(parents: tuple[str, ...], wait_us: int, pid: int) -> None:
+    """Go on in a thread of our own, so that the one that runs this is free at once.
+
+    A child that was forked before its parent came to what it had been asked for was not asked.
+    """
+    if pid == os.getpid():
+        own = _thread.stack_size(1 << 20)  # the service may have chosen one on which our code would overflow
+        try:
+            _thread.start_new_thread(serve, (parents, wait_us, _thread.get_native_id()))
+        finally:
+            _thread.stack_size(own)
 
 
 def serve(parents: tuple[str, ...], wait_us: int, boot_thread: int) -> None:
@@ -129,11 +133,8 @@ def open_door(parents: tuple[str, ...], to_close: list[Any]) -> Any:
 
 def close_door(folder: str) -> None:
     """Remove a door, as much of it as there is."""
-    try:
-        os.unlink(folder + "/door")
-    except OSError:
-        pass
-    try:
-        os.rmdir(folder)
-    except OSError:
-        pass
+    for remove, path in (os.unlink, folder + "/door"), (os.rmdir, folder):
+        try:
+            remove(path)
+        except OSError:
+            pass

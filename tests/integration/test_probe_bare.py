@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from tests.support.interpreters import Interpreter
 
-# It runs the text as PyRun_SimpleString does, says so, waits for a line, and ends as scripts do.
+# Says who it is, runs the text that it is given as PyRun_SimpleString does, waits for a line, and ends as scripts do.
 SCRIPT = """
 import _thread, os, sys
-_thread.start_new_thread(exec, (os.environ["TEXT"], sys.modules["__main__"].__dict__))
 print(os.getpid(), flush=True)
+_thread.start_new_thread(exec, (eval(sys.stdin.readline()), sys.modules["__main__"].__dict__))
 sys.stdin.readline()
 threading = sys.modules.get("threading")
 assert threading is None or threading.main_thread().ident == _thread.get_ident()
@@ -41,16 +41,20 @@ def script(*argv: str) -> Iterator[subprocess.Popen[str]]:
     """Start the script, by a command that a Python's arguments can be added to, and wait until it runs."""
     with subprocess.Popen(
         [*argv, "-I", "-S", "-W", "default", "-c", SCRIPT],
-        env={"TEXT": boot_text().decode(), "PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"]},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         try:
-            assert process.stdout.readline(), process.stderr.read()
+            pid = process.stdout.readline()
+            assert pid, process.stderr.read()
+            process.stdin.write(f"{boot_text(int(pid)).decode()!r}\n")
+            process.stdin.flush()
             yield process
         finally:
             process.kill()

@@ -55,7 +55,7 @@ class Probed:
     def boot(self, wait_s: float = 10.0, parents: tuple[str, ...] | None = None) -> None:
         """Run the boot text in it."""
         where = {} if parents is None else {"parents": parents}
-        self.do("boot", text=boot_text(wait_s=wait_s, **where).decode())
+        self.do("boot", text=boot_text(self.pid, wait_s=wait_s, **where).decode())
 
     def door(self) -> Path:
         """Its door, once it is there."""

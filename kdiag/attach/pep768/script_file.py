@@ -37,6 +37,7 @@ class ScriptFile:
 
     def __init__(self, facts: ProcessFacts) -> None:
         self._uid = facts.uid
+        self._own_pid = facts.own_pid
         self._name = f".kdiag-script-{facts.pid}-{secrets.token_hex(8)}"
         self._place, place = _open_place(facts.pid)
         self.path = f"{place}/{self._name}/{_NAME}"
@@ -48,7 +49,7 @@ class ScriptFile:
         try:
             file = os.open(_NAME, _NEW_FILE, 0o600, dir_fd=folder)
             with os.fdopen(file, "wb") as stream:
-                stream.write(script(self.path, text))
+                stream.write(script(self.path, self._own_pid, text))
                 self._give(stream.fileno())
             self._give(folder)
         finally:
@@ -98,9 +99,12 @@ class ScriptFile:
         self.close()
 
 
-def script(path: str, text: bytes) -> bytes:
-    """The script that removes itself from a path and runs a text of Python, both on a thread of its own."""
-    return f"SCRIPT = {path!r}\nTEXT = {text!r}\n{_BODY.read_text(encoding='utf-8')}".encode()
+def script(path: str, pid: int, text: bytes) -> bytes:
+    """The script that removes itself from a path and runs a text of Python, both on a thread of its own.
+
+    Only in the process that has this number to itself.
+    """
+    return f"SCRIPT = {path!r}\nPID = {pid}\nTEXT = {text!r}\n{_BODY.read_text(encoding='utf-8')}".encode()
 
 
 def _open_place(pid: int) -> tuple[int, str]:

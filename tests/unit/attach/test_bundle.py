@@ -7,6 +7,7 @@ import builtins
 import contextlib
 import io
 import marshal
+import os
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from kdiag.attach import bundle
 from kdiag.probe import wire
 
 LONGEST_TEXT = 2_000  # what fits beside the code that runs it
+LARGEST_PID = 1 << 22
 
 
 def run(text: bytes, names: dict[str, Any]) -> str:
@@ -26,7 +28,7 @@ def run(text: bytes, names: dict[str, Any]) -> str:
 
 
 def test_the_text_is_short_and_can_be_a_c_string() -> None:
-    text = bundle.boot_text()
+    text = bundle.boot_text(LARGEST_PID)
     assert len(text) < LONGEST_TEXT
     assert b"\0" not in text
     assert text.isascii()
@@ -39,9 +41,18 @@ def test_names_of_the_service_do_no_harm_and_none_is_left(name: str) -> None:
     calls: list[object] = []
     names = {"__name__": "__main__", "__builtins__": builtins, name: lambda *arguments: calls.append(arguments)}
     before = dict(names)
-    text = bundle.boot_text(parents=(), wait_s=0.01)
+    text = bundle.boot_text(os.getpid(), parents=(), wait_s=0.01)
     assert run(text, names) == ""
     assert names == before
+
+
+def test_a_child_that_was_forked_meanwhile_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("_thread.start_new_thread", lambda *arguments: started.append(arguments))
+    assert run(bundle.boot_text(os.getppid()), {}) == ""
+    assert started == []
+    assert run(bundle.boot_text(os.getpid()), {}) == ""
+    assert len(started) == 1
 
 
 def test_it_says_nothing_when_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +60,7 @@ def test_it_says_nothing_when_no_thread_can_be_started(monkeypatch: pytest.Monke
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("_thread.start_new_thread", refuse)
-    assert run(bundle.boot_text(), {}) == ""
+    assert run(bundle.boot_text(os.getpid()), {}) == ""
 
 
 def test_the_bundle_holds_what_the_probe_needs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,18 +56,18 @@ def test_no_bit_is_lost_and_none_is_set_that_would_hang_or_stay(breaker: int) ->
 
 def test_a_script_holds_its_path_and_the_text_whatever_they_are() -> None:
     text = "print('it''s \\ \"ö\"')\n".encode()
-    lines = script("/srv/it's/script.py", text).split(b"\n", 2)
+    lines = script("/srv/it's/script.py", 7, text).split(b"\n", 3)
     space: dict[str, object] = {}
-    exec(b"\n".join(lines[:2]), space)  # noqa: S102
+    exec(b"\n".join(lines[:3]), space)  # noqa: S102
     assert space["SCRIPT"] == "/srv/it's/script.py"
-    assert space["TEXT"] == text
-    compile(lines[2], "script", "exec")
+    assert (space["PID"], space["TEXT"]) == (7, text)
+    compile(lines[3], "script", "exec")
 
 
-def run_script(folder: Path, monkeypatch: pytest.MonkeyPatch, text: bytes = TEXT) -> None:
+def run_script(folder: Path, monkeypatch: pytest.MonkeyPatch, pid: int) -> None:
     """Run the script as the interpreter does, but its thread at once."""
     monkeypatch.setattr(_thread, "start_new_thread", lambda function, arguments: function(*arguments))
-    exec(script(str(folder / "script.py"), text), {})  # noqa: S102
+    exec(script(str(folder / "script.py"), pid, TEXT), {})  # noqa: S102
 
 
 def test_a_script_removes_itself_and_runs_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,15 +75,23 @@ def test_a_script_removes_itself_and_runs_the_text(tmp_path: Path, monkeypatch: 
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "script.py").touch()
-    run_script(folder, monkeypatch)
+    run_script(folder, monkeypatch, os.getpid())
     assert ran == [0]
     assert not folder.exists()
 
 
 def test_a_script_that_was_taken_back_does_not_run_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran.clear()
-    run_script(tmp_path, monkeypatch)
+    run_script(tmp_path, monkeypatch, os.getpid())
     assert ran == []
+
+
+def test_a_script_is_left_to_whom_it_is_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran.clear()
+    (tmp_path / "script.py").touch()
+    run_script(tmp_path, monkeypatch, os.getppid())  # as in a child that was forked meanwhile
+    assert ran == []
+    assert (tmp_path / "script.py").exists()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
@@ -91,7 +100,7 @@ def test_no_thread_can_be_started(error: Exception, monkeypatch: pytest.MonkeyPa
         raise error
 
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
-    exec(script("/nowhere/script.py", TEXT), {})  # noqa: S102
+    exec(script("/nowhere/script.py", os.getpid(), TEXT), {})  # noqa: S102
 
 
 def test_a_ctrl_c_at_that_very_moment_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,5 +110,5 @@ def test_a_ctrl_c_at_that_very_moment_is_passed_on(monkeypatch: pytest.MonkeyPat
     passed_on: list[bool] = []
     monkeypatch.setattr(_thread, "start_new_thread", interrupt)
     monkeypatch.setattr(_thread, "interrupt_main", lambda: passed_on.append(True))
-    exec(script("/nowhere/script.py", TEXT), {})  # noqa: S102
+    exec(script("/nowhere/script.py", os.getpid(), TEXT), {})  # noqa: S102
     assert passed_on == [True]
