@@ -221,20 +221,20 @@ class KdiagApp(App[int]):
 
     def action_pause(self) -> None:
         """Look no more, or look again."""
-        if self._picture is not None:
-            self.feed.pause(on=self._picture.state == "watching")
+        if (now := self.frames.newest) is not None:
+            self.feed.pause(on=now.state == "watching")
 
     def action_look_back(self, step: int) -> None:
         """Judge a shorter or a longer time."""
-        if self._picture is not None:
-            window_s = _step(WINDOWS_S, self._picture.window_s, step)
+        if (now := self.frames.newest) is not None:
+            window_s = _step(WINDOWS_S, now.window_s, step)
             self.feed.look_back(window_s)
             self.notify(f"Judges the last {window_s:g} s.")
 
     def action_seek(self, seconds: float) -> None:
         """Go back or on in a recording."""
-        if self._picture is not None:
-            self.feed.seek(self._picture.at + seconds)
+        if (now := self.frames.newest) is not None:
+            self.feed.seek(now.at + seconds)
 
     def on_time_line_sought(self, message: TimeLine.Sought) -> None:
         """Go to a moment of a recording."""
@@ -242,11 +242,11 @@ class KdiagApp(App[int]):
 
     def action_rate(self, step: int) -> None:
         """Look more or less often."""
-        if self._picture is not None:
-            rate = _step(RATES, self._picture.rate, step)
+        if (now := self.frames.newest) is not None:
+            rate = _step(RATES, now.rate, step)
             self.feed.set_rate(rate)
             looks = f"Looks {rate:g} times as often as usual, as far as the budget allows."
-            self.notify(looks if self._picture.span_s is None else f"Plays {rate:g} times as fast as it was.")
+            self.notify(looks if now.span_s is None else f"Plays {rate:g} times as fast as it was.")
 
     def action_shade(self) -> None:
         """Dark or light."""

@@ -79,6 +79,12 @@ class Frames:
             self._picture, self._due = picture, self._due or self._held is None
             self._wake.notify()
 
+    @property
+    def newest(self) -> Picture | None:
+        """The last one that was offered, though another one may be held."""
+        with self._wake:
+            return self._picture
+
     def hold(self, picture: Picture | None) -> None:
         """Show nothing but this picture from now on; None: the newest one again."""
         with self._wake:

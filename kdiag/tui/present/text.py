@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -18,17 +19,27 @@ if TYPE_CHECKING:
     from kdiag.engine.live import Picture
 
 STYLE = COLOUR
-_ROLES: dict[Role, str] = {
-    "critical": "bold red",
-    "warning": "bold yellow",
-    "info": "bold cyan",
-    "good": "bold green",
-    "heading": "bold underline",
-    "strong": "bold",
-    "command": "cyan",
-    "quiet": "dim",
-}
+_HUES = frozenset({"red", "yellow", "cyan", "green"})
 
+
+def styles(*, colours: bool) -> dict[Role, str]:
+    """How each role looks; without colours a red turns into a dark grey that nobody can read, so it is none."""
+    chosen: dict[Role, str] = {
+        "critical": "bold red",
+        "warning": "bold yellow",
+        "info": "bold cyan",
+        "good": "bold green",
+        "heading": "bold underline",
+        "strong": "bold",
+        "command": "cyan",
+        "quiet": "dim",
+    }
+    if colours:
+        return chosen
+    return {role: " ".join(word for word in style.split() if word not in _HUES) for role, style in chosen.items()}
+
+
+_ROLES = styles(colours=not os.environ.get("NO_COLOR"))
 
 _PAINT = re.compile(r"\x1b\[([\d;]*)m")
 _BY_CODE = {STYLE.paint(role, "-")[2:].partition("m")[0]: style for role, style in _ROLES.items()}

@@ -184,6 +184,17 @@ def test_a_frozen_screen_stays_while_the_watch_goes_on() -> None:
     on_screen(test)
 
 
+def test_what_a_key_changes_is_what_there_is_now_though_the_picture_stands_still() -> None:
+    async def test(screen: Screen) -> None:
+        await screen.put_up(picture(nested_pool()))
+        await screen.press("z", "space")
+        await screen.until(lambda: (now := screen.app.frames.newest) is not None and now.state == "paused")
+        await screen.press("space")
+        assert wished(screen.feed, "pause") == [True, False]
+
+    on_screen(test)
+
+
 def test_every_view_has_a_key_and_tab_goes_through_all_of_them() -> None:
     async def test(screen: Screen) -> None:
         await screen.put_up(picture(nested_pool(), inside=True))
