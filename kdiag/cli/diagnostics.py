@@ -49,6 +49,12 @@ def warning(problem: Limitation) -> None:
         say(f"  hint: {clean(problem.hint)}")
 
 
+def cut_short(why: str) -> None:
+    """Say that what was told is not of the whole time, and why; "" says nothing."""
+    if why:
+        say(f"{why[0].upper()}{why[1:]}: told is what was seen until then.")
+
+
 def internal_error(crash: BaseException) -> None:
     """Render a fault of ours, with what a report about it needs."""
     frame = traceback.extract_tb(crash.__traceback__)[-1]

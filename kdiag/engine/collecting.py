@@ -70,6 +70,7 @@ class CollectorTotal:
     """All of it; `native` if it was wanted.
 
     Attributes:
+        lost: why nothing more could be seen before the time was over; "" where it could.
         churn: the types of what is created all the time; None where too little was seen.
         growth: the types that grew; None where the objects could not be counted often enough.
     """
@@ -80,6 +81,7 @@ class CollectorTotal:
     churn: Churn | None = None
     growth: HeapGrowth | None = None
     native: NativeProfile | None = None
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +177,13 @@ class Collecting:
             if events is not None:
                 before = replace(before, native=profile_of(self.facts.pid, events))
         yield before
-        if self.change is None or before.interrupted:
+        if self.change is None or before.interrupted or before.lost:
             return
         _try(channel, self.change)
         kept = undone = False
         try:
             after = yield from self._window(channel, context)
-            kept = self.change.keep and not after.interrupted
+            kept = self.change.keep and not after.interrupted and not after.lost
             if kept:
                 channel.request("keep")
         finally:  # the probe does so by itself when it leaves, but another host may keep it there
@@ -193,22 +195,26 @@ class Collecting:
     ) -> Generator[Stretch | Trace, None, CollectorTotal]:
         first = last = read_collector(channel, 0)
         number = read_trace(channel, 0)[0] if self.trace else 0
-        longest_s = 0.0
-        while (elapsed := last.at - first.at) < self.window_s and not context.done.is_set():
-            until = last.at + min(_EVERY_S, max(self.window_s - elapsed, 0.01))
-            while self.trace and not context.done.is_set() and REAL.now() < until:
-                REAL.wait(context.done, min(_TRACE_EVERY_S, until - REAL.now()))
-                number, trace = _traced(channel, number, first.at)
-                yield trace
-            REAL.wait(context.done, max(0.0, until - REAL.now()))
-            if events is not None:
-                events.drain()
-            before, last = last, read_collector(channel, last.sequence)
-            stretch = Stretch(last.at - first.at, account(before, last))
-            longest_s = max(longest_s, stretch.account.longest_s)
-            yield stretch
-        total = account(first, last, longest_s)
-        return CollectorTotal(self.facts, total, context.done.is_set())
+        longest_s, lost = 0.0, ""
+        try:
+            while (elapsed := last.at - first.at) < self.window_s and not context.done.is_set():
+                until = last.at + min(_EVERY_S, max(self.window_s - elapsed, 0.01))
+                while self.trace and not context.done.is_set() and REAL.now() < until:
+                    REAL.wait(context.done, min(_TRACE_EVERY_S, until - REAL.now()))
+                    number, trace = _traced(channel, number, first.at)
+                    yield trace
+                REAL.wait(context.done, max(0.0, until - REAL.now()))
+                if events is not None:
+                    events.drain()
+                before, last = last, read_collector(channel, last.sequence)
+                stretch = Stretch(last.at - first.at, account(before, last))
+                longest_s = max(longest_s, stretch.account.longest_s)
+                yield stretch
+        except KdiagError as error:
+            if not channel.lost or last is first:
+                raise
+            lost = error.message
+        return CollectorTotal(self.facts, account(first, last, longest_s), context.done.is_set(), lost=lost)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,7 @@ class MemoryTotal:
     Attributes:
         growth: the types that grew; None where the objects could not be counted often enough.
         allocations: None where nobody asked for them.
+        lost: why nothing more could be seen before the time was over; "" where it could.
     """
 
     facts: ProcessFacts
@@ -60,6 +61,7 @@ class MemoryTotal:
     keepers: Keepers
     allocations: Allocations | None
     interrupted: bool
+    lost: str = ""
 
 
 Event = Moment | MemoryTotal
@@ -97,22 +99,29 @@ class Growing:
             channel.request("trace", seconds=self.trace_s)
         heap = open_heap(self.facts.pid, self.window_s, REAL)
         samples: list[HeapSample] = []
-        began, moments = REAL.now(), []
+        moments: list[Moment] = []
+        traced, lost = None, ""
         with contextlib.closing(heap) if heap else contextlib.nullcontext():
-            while True:
-                memory, keepers = read_memory(channel)
-                with contextlib.suppress(SourceError):  # it is told that it could not be counted
-                    samples += [heap.sample(context)] if heap else []
-                known = next((each.count.known for each in reversed(samples) if each.count and each.count.known), None)
-                moments.append(Moment(REAL.now() - began, memory.rss, memory.blocks, known))
-                yield moments[-1]
-                left = self.window_s - moments[-1].elapsed_s
-                if left <= 0 or context.done.is_set():
-                    break
-                REAL.wait(context.done, min(_EVERY_S, max(left, 0.01)))
-        traced = self._traced(channel, context) if self.trace_s else None
+            began = REAL.now()
+            memory, keepers = read_memory(channel)
+            try:
+                while True:
+                    with contextlib.suppress(SourceError):  # it is told that it could not be counted
+                        samples += [heap.sample(context)] if heap else []
+                    moments.append(Moment(REAL.now() - began, memory.rss, memory.blocks, _known(samples)))
+                    yield moments[-1]
+                    left = self.window_s - moments[-1].elapsed_s
+                    if left <= 0 or context.done.is_set():
+                        break
+                    REAL.wait(context.done, min(_EVERY_S, max(left, 0.01)))
+                    memory, keepers = read_memory(channel)
+                traced = self._traced(channel, context) if self.trace_s else None
+            except KdiagError as error:
+                if not channel.lost:
+                    raise
+                lost = error.message
         interrupted = context.done.is_set()
-        yield MemoryTotal(self.facts, moments[0], moments[-1], growth(samples), keepers, traced, interrupted)
+        yield MemoryTotal(self.facts, moments[0], moments[-1], growth(samples), keepers, traced, interrupted, lost)
 
     def _traced(self, channel: Channel, context: Context) -> Allocations:
         until = REAL.now() + self.trace_s + _TRACED_WITHIN_S
@@ -121,6 +130,11 @@ class Growing:
                 break
             REAL.wait(context.done, 0.1)
         return allocations
+
+
+def _known(samples: list[HeapSample]) -> int | None:
+    """How many objects there were at the last count; None before the first."""
+    return next((each.count.known for each in reversed(samples) if each.count and each.count.known), None)
 
 
 def growing(pid: int, *, window_s: float, way: WayIn, trace_s: float = 0.0) -> Growing:

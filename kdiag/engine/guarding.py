@@ -50,6 +50,7 @@ class Guarded:
         scanned: how many dicts were looked at; 0 when they were named.
         duration_s: for how long.
         interrupted: somebody ended it before its time.
+        lost: why nothing more could be seen before the time was over; "" where it could.
     """
 
     facts: ProcessFacts
@@ -57,6 +58,7 @@ class Guarded:
     scanned: int
     duration_s: float
     interrupted: bool
+    lost: str = ""
 
 
 @dataclass
@@ -92,15 +94,20 @@ class Guarding:
         channel.request("start", START_WITHIN_S, sensors=["crashes", "maps"])
         scanned = self._ask(channel)
         counts, account, since = MapCounts(), MapAccount(), 0
-        started = REAL.now()
-        while (elapsed := REAL.now() - started) < self.window_s and not context.done.is_set():
-            show(elapsed, self.window_s, _seen(account))
-            REAL.wait(context.done, min(_READ_EVERY_S, max(0.0, self.window_s - elapsed)))
-            told = read_maps(channel, since)
-            account, since = self._add(counts.account(told)), told.sequence
-        if scanned:
-            scan(channel, on=False)
-        return Guarded(self.facts, account, scanned, REAL.now() - started, context.done.is_set())
+        started, lost, told = REAL.now(), "", None
+        try:
+            while (elapsed := REAL.now() - started) < self.window_s and not context.done.is_set():
+                show(elapsed, self.window_s, _seen(account))
+                REAL.wait(context.done, min(_READ_EVERY_S, max(0.0, self.window_s - elapsed)))
+                told = read_maps(channel, since)
+                account, since = self._add(counts.account(told)), told.sequence
+            if scanned:
+                scan(channel, on=False)
+        except KdiagError as error:
+            if not channel.lost or told is None:
+                raise
+            lost = error.message
+        return Guarded(self.facts, account, scanned, REAL.now() - started, context.done.is_set(), lost)
 
     def _ask(self, channel: Channel) -> int:
         if not self.names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kdiag.cli import exit_codes, output
+from kdiag.cli import diagnostics, exit_codes, output
 from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.report import collector, native_code
 from kdiag.engine.beside import recorded
@@ -112,6 +112,8 @@ def command(
     lines = _data(watch, seen) if form == "json" else _lines(watch, seen, output.style(output_file))
     with recorded(number, record_file, window_s=window_s, way=attach):
         output.write(lines, output_file)
+    for total in seen:
+        diagnostics.cut_short(total.lost)
     return exit_codes.INTERRUPTED if any(total.interrupted for total in seen) else exit_codes.HEALTHY_EXIT
 
 
@@ -171,7 +173,7 @@ def _lines(watch: Collecting, seen: list[CollectorTotal], style: Style) -> Itera
                 if event.native is not None:
                     yield ""
                     yield from native_code.render(event.native, output.width())
-                if watch.change is not None and not event.interrupted:
+                if watch.change is not None and not event.interrupted and not event.lost:
                     yield from ("", f"Now with {watch.change.words}:")
             case Tried():
                 seen.append(event.after)
@@ -185,6 +187,8 @@ def _outcome(tried: Tried) -> str:
         before, left = Settings.of(tried.before.account), tried.left
         again = f", and the collector is set as before: {left.words}" if left == before else ""
         return f"{tried.change.words} was taken back{again}."
+    if tried.after.lost:
+        return f"{tried.change.words} ended with the probe or its process."
     return f"{tried.change.words} was kept. To take it back: kdiag gc {tried.after.facts.pid} --undo"
 
 
@@ -207,5 +211,6 @@ def _data(watch: Collecting, seen: list[CollectorTotal]) -> Iterator[str]:
 
 def _total(total: CollectorTotal) -> dict[str, Any]:
     told = collector.to_json(total.account, pid=total.facts.pid, interrupted=total.interrupted)
+    told["lost"] = total.lost or None
     told["types"] = collector.types_to_json(total.churn, total.growth)
     return told | ({"native": native_code.to_json(total.native)} if total.native is not None else {})

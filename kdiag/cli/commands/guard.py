@@ -74,6 +74,7 @@ def command(
     with record, diagnostics.progress(f"Watching process {watch.facts.pid} for {window_s:g} s") as show:
         seen = watch.run(show)
     output.write(_rendered(seen, form, output_file), output_file)
+    diagnostics.cut_short(seen.lost)
     return _exit_code(seen)
 
 
@@ -81,7 +82,7 @@ def _rendered(seen: Guarded, form: str, file: Path | None) -> Any:
     account, scanned, duration_s = seen.account, seen.scanned, seen.duration_s
     if form == "json":
         told = guard.to_json(account, pid=seen.facts.pid, scanned=scanned, duration_s=duration_s)
-        return [json.dumps(told, indent=2)]
+        return [json.dumps(told | {"lost": seen.lost or None}, indent=2)]
     return guard.render(account, output.style(file), output.width(), scanned=scanned, duration_s=duration_s)
 
 
@@ -91,7 +92,8 @@ def _exit_code(seen: Guarded) -> int:
     if any(conflict.kind not in guard.HARMLESS for conflict in seen.account.conflicts):
         return exit_codes.FINDINGS
     unwritten = not any(each.writes or each.threads for each in seen.account.watched)
-    return exit_codes.INCONCLUSIVE_EXIT if unwritten and not seen.scanned else exit_codes.HEALTHY_EXIT
+    too_little = seen.lost or (unwritten and not seen.scanned)
+    return exit_codes.INCONCLUSIVE_EXIT if too_little else exit_codes.HEALTHY_EXIT
 
 
 def _usage(message: str) -> KdiagError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kdiag.cli import exit_codes, output
+from kdiag.cli import diagnostics, exit_codes, output
 from kdiag.cli.parameters import Duration, attach_option, output_option, record_option, target_options
 from kdiag.core.report import memory
 from kdiag.engine.beside import recorded
@@ -68,6 +68,8 @@ def command(
     lines = _data(watch, seen) if form == "json" else _lines(watch, seen, output.style(output_file))
     with recorded(number, record_file, window_s=window_s, way=attach):
         output.write(lines, output_file)
+    for total in seen:
+        diagnostics.cut_short(total.lost)
     return exit_codes.INTERRUPTED if any(total.interrupted for total in seen) else exit_codes.HEALTHY_EXIT
 
 
@@ -87,6 +89,7 @@ def _data(watch: Growing, seen: list[MemoryTotal]) -> Iterator[str]:
     (total,) = seen
     told = {
         "pid": total.facts.pid, "duration_s": round(total.last.elapsed_s, 3), "interrupted": total.interrupted,
+        "lost": total.lost or None,
         "before": _moment(total.first), "after": _moment(total.last),
     }  # fmt: skip
     yield json.dumps(told | memory.to_json(total.growth, total.keepers, total.allocations), indent=2)

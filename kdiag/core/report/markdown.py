@@ -48,7 +48,7 @@ def _process(report: Report) -> Iterator[str]:
     if report.undecided:
         yield from _heading("What could not be told")
         for outcome in report.undecided:
-            yield f"- {code(outcome.verdict)}: {escape(outcome.reason)} {escape(outcome.hint)}".rstrip()
+            yield f"- {code(outcome.verdict)}: {_with_hint(outcome.reason, outcome.hint)}"
         yield ""
     yield from _heading("What was looked at")
     yield from (f"- {label}: {escape(text)}" for label, text in observed(report) if text)
@@ -56,9 +56,13 @@ def _process(report: Report) -> Iterator[str]:
     if report.observation.limitations:
         yield from _heading("What could not be seen")
         for limitation in report.observation.limitations:
-            yield f"- {escape(limitation.message)} {escape(limitation.hint)}".rstrip()
+            yield f"- {_with_hint(limitation.message, limitation.hint)}"
         yield ""
     yield from _stacks(report)
+
+
+def _with_hint(text: str, hint: str) -> str:
+    return f"{escape(text.rstrip('.'))}; {escape(hint)}" if hint else escape(text)
 
 
 def _finding(finding: Finding, lines: Lines) -> Iterator[str]:

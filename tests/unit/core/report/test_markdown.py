@@ -88,7 +88,7 @@ def test_children_come_worst_first_below_a_table() -> None:
 def test_healthy_and_inconclusive() -> None:
     assert read(samples.healthy()).startswith("## healthy: Nothing wrong was seen in 10 s\n")
     assert "- not looked for: nil-dereference, dict-mutation, unhandled-crash" in read(samples.healthy())
-    assert "- `memory-leak`: a slope needs 30 s Add --for 60s." in read(samples.inconclusive())
+    assert "- `memory-leak`: a slope needs 30 s; Add --for 60s." in read(samples.inconclusive())
     assert "sudo kdiag diagnose 4711" in read(samples.no_access())
 
 
