@@ -56,7 +56,7 @@ def remove_dead_doors(parent: str) -> None:
     """Remove what processes of our user left that were killed: their socket refuses, and their number is nobody's."""
     start = f".kdiag-{os.geteuid()}-"
     for name in os.listdir(parent):
-        number = name[len(start) :]
+        number = name[len(start) :].partition("-")[0]  # one that is being made has its thread's behind it
         left = name.startswith(start) and number.isdigit() and not os.path.exists(f"/proc/{number}")
         if left and not somebody_listens(f"{parent}/{name}"):
             close_door(f"{parent}/{name}")
