@@ -36,18 +36,19 @@ def of_report(report: Report, fail_on: Severity | None, min_confidence: float) -
 
 def of_named(runs: Iterable[Run], code: int, fail_on: Severity | None) -> int:
     """The exit code where playbooks were named: what these found counts like the findings of the report."""
-    from kdiag.core.model import SEVERITIES  # noqa: PLC0415 - keeps `--help` light
-
-    found = [SEVERITIES.index(severity) for run in runs for _, severity, _ in run.findings]
-    failed = fail_on is not None and any(severity >= SEVERITIES.index(fail_on) for severity in found)
-    return FINDINGS if failed else code
+    found = (severity for run in runs for _, severity, _ in run.findings)
+    return FINDINGS if fail_on is not None and any(_reaches(severity, fail_on) for severity in found) else code
 
 
 def _fails(report: Report, fail_on: Severity, min_confidence: float) -> bool:
-    from kdiag.core.model import HEALTHY, SEVERITIES  # noqa: PLC0415 - keeps `--help` light
+    from kdiag.core.model import HEALTHY  # noqa: PLC0415 - keeps `--help` light
 
-    floor = SEVERITIES.index(fail_on)
     return report.verdict != HEALTHY and any(
-        SEVERITIES.index(finding.severity) >= floor and finding.confidence >= min_confidence
-        for finding in report.findings
+        _reaches(finding.severity, fail_on) and finding.confidence >= min_confidence for finding in report.findings
     )
+
+
+def _reaches(severity: str, fail_on: Severity) -> bool:
+    from kdiag.core.model import SEVERITIES  # noqa: PLC0415 - keeps `--help` light
+
+    return SEVERITIES.index(severity) >= SEVERITIES.index(fail_on)

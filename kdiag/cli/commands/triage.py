@@ -117,7 +117,7 @@ def command(
     if named:
         code = exit_codes.of_named([run for each in triages for run in each.runs], code, fail_on)
     if interrupted:
-        diagnostics.say("Interrupted: told is what was seen until then.")
+        diagnostics.cut_short("interrupted")
         code = exit_codes.INTERRUPTED
     elif looked.problems and report.verdict == INCONCLUSIVE:
         code = exit_codes.CANNOT_OBSERVE
